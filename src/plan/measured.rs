@@ -15,8 +15,8 @@ pub struct Measured {
     pub bare_metal: bool,
     /// Whether one of them mounts NFS.
     pub nfs: bool,
-    /// Whether containers are measured.
-    pub containers: bool,
+    /// Machines whose containers are measured.
+    pub containers: BTreeSet<MachineId>,
     /// Whether it measures itself.
     pub itself: bool,
     /// Whether an Alertmanager receives its alerts.
@@ -39,10 +39,12 @@ impl Measured {
         let model = plan.model;
         let scrapes = || plan.scrapes.iter().filter(move |scrape| scrape.by == prometheus);
         let any = |role| scrapes().any(|scrape| model[scrape.endpoint.service].has(role));
-        let machines: BTreeSet<_> = scrapes()
-            .filter(|scrape| model[scrape.endpoint.service].has(Role::NodeExporter))
-            .map(|scrape| scrape.machine)
-            .collect();
+        let with = |role| {
+            scrapes()
+                .filter(move |scrape| model[scrape.endpoint.service].has(role))
+                .map(|scrape| scrape.machine)
+        };
+        let machines: BTreeSet<_> = with(Role::NodeExporter).collect();
         let backups = plan.backups.iter().flat_map(|backup| {
             let service = backup.service;
             backup.schedule.keys().map(move |class| (service, *class))
@@ -59,7 +61,7 @@ impl Measured {
             nfs: machines.iter().any(|machine| {
                 model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)
             }),
-            containers: any(Role::ContainerExporter),
+            containers: with(Role::ContainerExporter).collect(),
             itself: scrapes().any(|scrape| scrape.endpoint.service == prometheus),
             alertmanager: plan.alertmanagers(prometheus).next().is_some(),
             delivery: any(Role::Alertmanager),

@@ -130,7 +130,7 @@ import glob, itertools, re
 known = set()
 for path in glob.glob("/rules/*.yml") + glob.glob("/blackbox/*.snap"):
     for group in [*yaml.safe_load_all(open(path))][-1]["groups"]:
-        known.update(rule["alert"] for rule in group["rules"])
+        known.update(rule["alert"] for rule in group["rules"] if "alert" in rule)
 def names(matchers):
     [matcher] = matchers
     return re.fullmatch(r'alertname =~? "([A-Za-z|]+)"', matcher)[1].split("|")

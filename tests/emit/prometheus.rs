@@ -53,3 +53,29 @@ fn every_alert_says_what_a_person_needs() {
         }
     }
 }
+
+#[test]
+fn containers_are_missed_that_stay_on_a_machine_that_measures_them() {
+    let kinds = "host box kind=debian { os debian-13; address lan \"192.168.1.10\"; ssh from=lan; }
+host bare kind=debian { os debian-13; address lan \"192.168.1.11\"; ssh from=lan; }
+service prometheus on=box
+service cadvisor on=box
+service navidrome on=bare { library \"/srv/music\"; }
+";
+    let ends = "module job version=\"1.0.0\" {
+    summary \"A job\"
+    container stays { image \"docker.io/library/job:1\"; health none=\"it is a test\"; }
+    container ends { image \"docker.io/library/job:1\"; once; }
+    container gives-up { image \"docker.io/library/job:1\"; restart no; health none=\"a test\"; }
+}
+";
+    let lab = format!("{kinds}service job on=box\n");
+    let payload = super::payload::payload(&lab, &[("modules/job/module.kdl", ends)], "box");
+    let rules = payload.path().join("prometheus/rules/container-expected.yml");
+    let rules = std::fs::read_to_string(rules).expect("the containers");
+    let names: Vec<&str> =
+        rules.lines().filter_map(|line| line.trim().strip_prefix("name: 'job")).collect();
+    assert!(rules.contains("name: 'cadvisor'") && rules.contains("machine: 'box'"), "{rules}");
+    assert_eq!(names, ["-stays'"], "{rules}");
+    assert!(!rules.contains("bare") && !rules.contains("navidrome"), "{rules}");
+}

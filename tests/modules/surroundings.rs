@@ -299,78 +299,98 @@ fn a_container_in_a_network_that_is_left_over_starts_anew() {
     );
     assert!(part(&compose, "qbittorrent").contains("/proc/net/dev"), "a dead network is unhealthy");
     let Some(room) = Room::new() else { return };
-    let script = unpacked.path().join("payload/compose/rejoin.sh");
-    let answer = room.show(&script, "/rejoin.sh").sh(
-        r#"mkdir /stubs
-        cat >/stubs/docker <<'END'
-#!/bin/sh
-case $1 in
-inspect) case $3 in *Error*) cat /tmp/error ;; *) cat "/tmp/$4" ;; esac ;;
-restart) echo "restarted $2" >>/tmp/calls ;;
-start) echo "started $2" >>/tmp/calls ;;
-esac
-END
-        chmod +x /stubs/docker
-        export PATH=/stubs:$PATH
+    let answer = again(room, &unpacked).sh(
+        &format!(
+            r#"{DOCKER}
         # Both in one network, as when they started.
         sleep 60 & echo $! >/tmp/gluetun
         sleep 60 & echo $! >/tmp/qbittorrent
-        sh /rejoin.sh
+        sh /again.sh
         echo together
         # gluetun has started anew.
         unshare --net sleep 60 & echo $! >/tmp/gluetun
         until [ "$(readlink /proc/$(cat /tmp/gluetun)/ns/net)" != "$(readlink /proc/self/ns/net)" ]
         do sleep 0.05; done
-        sh /rejoin.sh
-        # One that somebody stopped stays so.
+        sh /again.sh
+        # One that does not run is in no network.
         echo 0 >/tmp/qbittorrent
-        : >/tmp/error
-        sh /rejoin.sh
-        # After a power cut, Docker tried it before gluetun ran (`daemon/container_operations.go`).
-        echo 'cannot join network of a non running container: 4f3a' >/tmp/error
-        sh /rejoin.sh
-        cat /tmp/calls"#,
+        sh /again.sh
+        cat /tmp/calls"#
+        ),
         &[],
     );
     assert_eq!(
         text(&answer.stdout),
-        "together\nqbittorrent is in a network that gluetun left: restarted\n\
-         qbittorrent could not start before gluetun: started\n\
-         restarted qbittorrent\nstarted qbittorrent\n",
+        "together\nqbittorrent is in a network that gluetun left: restarted\nrestart qbittorrent\n",
         "{}",
         text(&answer.stderr)
     );
 }
 
 #[test]
-fn what_compose_says_is_understood() {
-    let module = |health: &str| {
-        format!(
-            "module cache version=\"1.0\" {{ summary \"A cache\"; container cache {{ image \
-             \"docker.io/library/redis:8.2\"; health {health}; }}; provides web \
-             container=cache port=8080 protocol=http; }}\nservice cache on=box {{ expose web \
-             to=lan; }}"
-        )
-    };
-    let (_unpacked, compose) = bundle(&module("CMD-SHELL \"redis-cli ping | grep PONG\""));
-    let own = part(&compose, "cache");
-    assert!(
-        own.contains("- '/bin/sh'\n      - '-c'\n      - 'redis-cli ping | grep PONG'"),
-        "{own}"
+fn what_docker_could_not_start_is_started_when_it_can_be() {
+    let (unpacked, _) = bundle("service navidrome on=box { library \"/srv/music\"; }");
+    let timer = read(unpacked.path(), "systemd/labwright-containers.timer");
+    assert!(timer.contains("OnBootSec=2min"), "{timer}");
+    let Some(room) = Room::new() else { return };
+    // What Docker says of each, as it does after a power cut (moby/moby#39559, #28211).
+    let answer = again(room, &unpacked).sh(
+        &format!(
+            r#"{DOCKER}
+        {{
+            echo '/late "unless-stopped" "error while creating mount: no such file \u003ca\u003e"'
+            echo '/joins "always" "cannot join network of a non running container: 4f3a"'
+            echo '/stopped "unless-stopped" ""'
+            echo '/ended "no" ""'
+            echo '/by-hand "no" "no such device"'
+            echo '/gives-up "on-failure" "listen tcp 192.168.8.150:53: cannot assign"'
+            echo '/still-not "unless-stopped" "no such device"'
+        }} >/tmp/down
+        echo still-not >/tmp/fails
+        sh /again.sh
+        sort /tmp/calls
+        echo 'locked:'
+        : >/tmp/calls
+        mkdir -p /run/lock
+        for lock in /run/labwright.lock /run/lock/labwright-databases /run/lock/labwright-restore
+        do
+            flock "$lock" sh /again.sh
+        done
+        cat /tmp/calls
+        : >/tmp/down
+        sh /again.sh"#
+        ),
+        &[],
     );
-    assert!(!own.contains("CMD-SHELL"), "{own}");
-    let (_unpacked, compose) = bundle(&module("CMD redis-cli ping"));
-    let own = part(&compose, "cache");
-    assert!(own.contains("- 'CMD'\n      - 'redis-cli'\n      - 'ping'"), "{own}");
-
-    // The network of a container decides what is published, and what the firewall opens.
-    let host = module("none=\"a stand-in\"").replace(
-        "service cache on=box {",
-        "service cache on=box { port web 9999; raw compose.network_mode host;",
+    assert_eq!(
+        text(&answer.stdout),
+        "late is started; before, it could not: \"error while creating mount: no such file \
+         \\u003ca\\u003e\"\njoins is started; before, it could not: \"cannot join network of a non \
+         running container: 4f3a\"\ngives-up is started; before, it could not: \"listen tcp \
+         192.168.8.150:53: cannot assign\"\nstart /gives-up\nstart /joins\nstart /late\n\
+         start /still-not\nlocked:\n",
+        "{}",
+        text(&answer.stderr)
     );
-    let (unpacked, compose) = bundle(&host);
-    let own = part(&compose, "cache");
-    assert!(own.contains("network_mode: 'host'") && !own.contains("ports:"), "{own}");
-    let rules = read(unpacked.path(), "firewall/nftables.nft");
-    assert!(rules.contains("tcp dport 8080 accept") && !rules.contains("9999"), "{rules}");
 }
+
+/// Shows the room what starts containers anew.
+fn again(room: Room, unpacked: &tempfile::TempDir) -> Room {
+    room.show(&unpacked.path().join("payload/compose/again.sh"), "/again.sh")
+}
+
+/// A Docker that knows the processes and the states of containers from files.
+const DOCKER: &str = r#"mkdir /stubs
+        cat >/stubs/docker <<'END'
+#!/bin/sh
+case $1 in
+inspect) case $3 in *Error*) cat /tmp/down ;; *) cat "/tmp/$4" ;; esac ;;
+ps) [ ! -s /tmp/down ] || echo 4f3a ;;
+restart | start)
+    echo "$*" >>/tmp/calls
+    ! grep -qxF "${2#/}" /tmp/fails 2>/dev/null
+    ;;
+esac
+END
+        chmod +x /stubs/docker
+        export PATH=/stubs:$PATH"#;

@@ -3,6 +3,7 @@
 //! Runs after the emitters that write configuration files, because a container is recreated when a
 //! file that it mounts changed.
 
+mod again;
 mod builds;
 mod config;
 mod definition;
@@ -10,7 +11,6 @@ mod file;
 mod meetings;
 mod networks;
 mod process;
-mod rejoin;
 mod secret;
 mod steps;
 mod words;
@@ -110,7 +110,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         .extend(context.services().flat_map(|(_, service)| database_versions(service)));
     let builds = builds::add(context, &members, artifacts);
     steps::add(context, &members, &configs, builds, artifacts, diagnostics);
-    rejoin::add(context, &members, artifacts, diagnostics);
+    again::add(context, &members, artifacts, diagnostics);
 }
 
 /// Combines the hash of each container with those of the containers that it depends on, and so with

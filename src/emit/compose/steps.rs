@@ -24,7 +24,7 @@ const ENGINE: &str = "compose/docker-ipv6.conf";
 pub(super) static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("networks.sh.j2", include_str!("networks.sh.j2")),
-        ("rejoin.sh.j2", include_str!("rejoin.sh.j2")),
+        ("again.sh.j2", include_str!("again.sh.j2")),
         ("engine.sh.j2", include_str!("engine.sh.j2")),
         ("check.sh.j2", include_str!("check.sh.j2")),
         ("pull.sh.j2", include_str!("pull.sh.j2")),

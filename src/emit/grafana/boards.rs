@@ -181,7 +181,7 @@ pub(super) fn machine<'b>(measured: &Measured, datasource: &'b str) -> Option<Bo
 
 /// Builds the dashboard of containers.
 pub(super) fn containers<'b>(measured: &Measured, datasource: &'b str) -> Option<Board<'b>> {
-    if !measured.containers {
+    if measured.containers.is_empty() {
         return None;
     }
     let here = r#"machine=~"$machine",name=~"$container",name!="""#;

@@ -49,38 +49,38 @@ struct Annotations {
 }
 
 #[derive(Serialize)]
-struct TestFile {
-    rule_files: [String; 1],
-    evaluation_interval: &'static str,
-    tests: Vec<Test>,
+pub(super) struct TestFile {
+    pub(super) rule_files: Vec<String>,
+    pub(super) evaluation_interval: &'static str,
+    pub(super) tests: Vec<Test>,
 }
 
 #[derive(Serialize)]
-struct Test {
-    name: String,
-    interval: String,
-    input_series: Vec<Series>,
+pub(super) struct Test {
+    pub(super) name: String,
+    pub(super) interval: String,
+    pub(super) input_series: Vec<Series>,
     #[serde(rename = "promql_expr_test")]
-    expectation: [Expectation; 1],
+    pub(super) expectation: [Expectation; 1],
 }
 
 #[derive(Serialize)]
-struct Series {
-    series: String,
-    values: String,
+pub(super) struct Series {
+    pub(super) series: String,
+    pub(super) values: String,
 }
 
 #[derive(Serialize)]
-struct Expectation {
-    expr: String,
-    eval_time: String,
-    exp_samples: Vec<Sample>,
+pub(super) struct Expectation {
+    pub(super) expr: String,
+    pub(super) eval_time: String,
+    pub(super) exp_samples: Vec<Sample>,
 }
 
 #[derive(Serialize)]
-struct Sample {
-    labels: &'static str,
-    value: u32,
+pub(super) struct Sample {
+    pub(super) labels: &'static str,
+    pub(super) value: u32,
 }
 
 /// Writes the rule files that depend on the lab. A file without rules is left out.
@@ -249,7 +249,7 @@ fn render(
     }
     let tests = (!tests.is_empty()).then(|| {
         format::yaml(&TestFile {
-            rule_files: [format!("../rules/{name}.yml")],
+            rule_files: vec![format!("../rules/{name}.yml")],
             evaluation_interval,
             tests,
         })
@@ -370,7 +370,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// Writes text as a `PromQL` string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::origin;
 use crate::artifact::Origin;
 use crate::format;
-use crate::model::{Credentials, Data, Model, Role, Runs, SecretId, Service, ServiceId};
+use crate::model::{Credentials, Data, SecretId, Service, ServiceId};
 use crate::plan::{PROBES, Plan, Scrape};
 
 /// The interval between scrapes if the service sets none.
@@ -82,24 +82,6 @@ impl Drop {
             })
             .collect()
     }
-
-    /// Leaves out the series of an exporter that would raise false alerts.
-    fn of(model: &Model, exporter: &Service) -> Vec<Self> {
-        Self::sensors(exporter).into_iter().chain(Self::ended(model, exporter)).collect()
-    }
-
-    /// Leaves out when containers were last seen that end by themselves: they are not missing.
-    fn ended(model: &Model, exporter: &Service) -> Option<Self> {
-        let containers = model.services.iter().flat_map(|service| &service.containers);
-        let ended = containers.filter(|container| container.runs != Runs::Always);
-        let names: Vec<String> = ended.map(|container| literal(&container.name)).collect();
-        (exporter.has(Role::ContainerExporter) && !names.is_empty()).then(|| Self {
-            source_labels: vec!["__name__", "name"],
-            // Compose adds to the name of a container that it runs by command.
-            regex: format!("container_last_seen;({}|.+-run-[0-9a-f]{{12}})", names.join("|")),
-            action: "drop",
-        })
-    }
 }
 
 /// Writes text as a regular expression that matches it alone.
@@ -166,7 +148,7 @@ pub(super) fn config(plan: &Plan<'_>, prometheus: ServiceId) -> (String, Vec<Ori
             params: BTreeMap::new(),
             static_configs: Vec::new(),
             relabel_configs: Vec::new(),
-            dropped: Drop::of(model, &model[scrape.endpoint.service]),
+            dropped: Drop::sensors(&model[scrape.endpoint.service]),
         });
         job.static_configs.push(Targets {
             targets: vec![scrape.target.clone()],

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod config;
+mod expected;
 mod template;
 
 use super::{Context, Emitter};
@@ -37,7 +38,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
             add(&format!("rules/{name}.yml"), Kind::PrometheusRules, rules, EMITTER.fixed());
             tests.push((name, test.to_owned(), EMITTER.fixed()));
         }
-        for rendered in alerts::rendered(context.plan, measured) {
+        let expected = expected::containers(context.plan, measured);
+        for rendered in alerts::rendered(context.plan, measured).into_iter().chain(expected) {
             add(
                 &format!("rules/{}.yml", rendered.name),
                 Kind::PrometheusRules,
@@ -70,7 +72,7 @@ fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static
         "node" if !measured.machines.is_empty(),
         "temperature" if measured.bare_metal,
         "nfs" if measured.nfs,
-        "container" if measured.containers,
+        "container" if !measured.containers.is_empty(),
         "prometheus" if measured.itself,
         "alertmanager" if measured.itself && measured.alertmanager,
         "delivery" if measured.delivery,

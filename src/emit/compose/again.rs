@@ -1,4 +1,5 @@
-//! Emits what restarts containers that are left in a network whose owner has started anew.
+//! Emits what starts containers anew that Docker leaves down, or in a network whose owner has
+//! started anew.
 
 use serde::Serialize;
 
@@ -12,10 +13,11 @@ use crate::kind::Kind;
 use crate::model::{NetworkMode, UnitAction};
 
 /// The script on the machine.
-const SCRIPT: &str = "/usr/local/lib/labwright/rejoin.sh";
+const SCRIPT: &str = "/usr/local/lib/labwright/again.sh";
 
 #[derive(Debug, Serialize)]
 struct View<'p> {
+    project: &'p str,
     joined: Vec<Joined<'p>>,
 }
 
@@ -25,7 +27,7 @@ struct Joined<'p> {
     owner: &'p str,
 }
 
-/// Adds the script and its timer, if a container of the machine uses another one's network.
+/// Adds the script and its timer, if a container of the machine is one that stays.
 pub(super) fn add(
     context: &Context<'_>,
     members: &[Member<'_>],
@@ -38,19 +40,29 @@ pub(super) fn add(
         NetworkMode::Container(owner) => Some(Joined { container: &container.name, owner }),
         _ => None,
     });
-    let view = View { joined: joined.collect() };
-    if view.joined.is_empty() || !context.this().kind.is_managed() {
+    let view = View { project: &context.model().lab.name, joined: joined.collect() };
+    let stays = members.iter().any(|(_, container)| container.restart != "no");
+    if !(stays && context.this().kind.is_managed()) {
         return;
     }
     let machine = &context.this().name;
-    let Some(text) = TEMPLATES.write("rejoin.sh.j2", &view, machine, diagnostics) else { return };
+    let Some(text) = TEMPLATES.write("again.sh.j2", &view, machine, diagnostics) else { return };
     let origin = context.origin();
     let script = Artifact::new(Kind::Shell, text, origin.clone());
-    artifacts.install("compose/rejoin.sh", script, SCRIPT, "0755");
-    let description = "Restarts containers whose network is gone".to_owned();
+    artifacts.install("compose/again.sh", script, SCRIPT, "0755");
+    let description = "Starts containers that Docker gave up".to_owned();
     let service = [
         ("Unit", vec![("Description", description.clone())]),
-        ("Service", vec![("Type", "oneshot".to_owned()), ("ExecStart", SCRIPT.to_owned())]),
+        (
+            "Service",
+            vec![
+                ("Type", "oneshot".to_owned()),
+                ("ExecStart", SCRIPT.to_owned()),
+                // A run that finds nothing to do leaves no line in the journal.
+                ("LogLevelMax", "notice".to_owned()),
+                ("SyslogLevel", "notice".to_owned()),
+            ],
+        ),
     ];
     let timer = [
         ("Unit", vec![("Description", description)]),
@@ -64,6 +76,6 @@ pub(super) fn add(
                 .on(machine),
         ),
     };
-    unit("labwright-networks.service", UnitAction::Install, unit_file::write(service));
-    unit("labwright-networks.timer", UnitAction::EnableStart, unit_file::write(timer));
+    unit("labwright-containers.service", UnitAction::Install, unit_file::write(service));
+    unit("labwright-containers.timer", UnitAction::EnableStart, unit_file::write(timer));
 }
