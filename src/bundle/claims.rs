@@ -10,7 +10,7 @@ use super::{FIXED, InstallEntry, OneWayEntry, tables};
 use crate::artifact::{OneWay, Phase};
 use crate::check::system_path::kept_from_files;
 use crate::decl::grammar::is_text;
-use crate::emit::{emitters, own_folders};
+use crate::emit::{emitters, labctl, own_folders};
 use crate::kind::Kind;
 use crate::model::image::database_major;
 use crate::model::{Engine, MachineKind};
@@ -180,6 +180,9 @@ fn installed(install: &InstallEntry) -> Result<(), String> {
             (!own).then(|| "it is not the unit of that name".to_owned())
         }
         _ if OWN_INSTALLS.contains(&to.as_str()) => None,
+        _ if to == labctl::PATH => {
+            (install.src != "labctl").then(|| "it is not labctl itself".to_owned())
+        }
         _ => kept_from_files(to),
     };
     match why {

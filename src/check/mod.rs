@@ -64,6 +64,7 @@ mod pool_impossible;
 mod port_at_foreign_address;
 mod port_moved;
 mod port_published_by_hand;
+pub mod programs;
 mod raw_names_nothing;
 mod route_open_to_nobody;
 mod route_to_itself;
@@ -72,12 +73,14 @@ mod schedule_at_clock_change;
 mod scrape_without_exporter;
 mod settings_disagree;
 mod share_across_zones;
+mod share_circle;
 mod share_transport_unsupported;
 mod sockets;
 mod state_without_backup;
 pub mod system_path;
 mod system_unit;
 mod typed_secret;
+mod units;
 mod unpinned_base;
 mod unpinned_image;
 mod unused_secret;
@@ -177,6 +180,7 @@ pub static RULES: &[&Rule] = &[
     &scrape_without_exporter::RULE,
     &settings_disagree::RULE,
     &share_across_zones::RULE,
+    &share_circle::RULE,
     &share_transport_unsupported::RULE,
     &state_without_backup::RULE,
     &system_path::RULE,

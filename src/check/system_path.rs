@@ -1,6 +1,8 @@
 //! Finds shares, states, datasets and installed files at paths that a machine needs itself.
 
 use super::Rule;
+use super::programs::hides;
+use super::units::of_system;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{ServiceFileTarget, Unit};
 use crate::plan::store::is_below;
@@ -32,6 +34,7 @@ const CLOSED: &[(&str, &str)] = &[
     ("/usr/bin", "holds the system's programs"),
     ("/usr/lib", "holds the system's libraries"),
     ("/usr/local/lib/labwright", "holds scripts that bundles install"),
+    ("/usr/local/lib", "holds libraries and units that come before the system's"),
     ("/usr/sbin", "holds the system's programs"),
     ("/var/lib/apt", "holds the lists of packages"),
     ("/var/lib/containerd", "holds Docker's images"),
@@ -168,39 +171,17 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/terminfo", "describes terminals"),
 ];
 
-/// The units of the system that no unit of a module replaces, each without its suffix, with what
-/// it does.
-const UNITS: &[(&str, &str)] = &[
-    ("apparmor", "confines programs"),
-    ("console-getty", "lets people log in"),
-    ("containerd", "runs containers"),
-    ("cron", "starts programs at their times"),
-    ("dbus", "lets the system's programs talk to each other"),
-    ("docker", "runs containers"),
-    ("networking", "sets up the network"),
-    ("nfs-server", "serves exports"),
-    ("nftables", "loads the system's own firewall"),
-    ("ssh", "lets admins log in"),
-    ("sshd", "lets admins log in"),
-    ("ufw", "loads the firewall"),
-];
-
-/// The beginnings of names of such units.
-const FAMILIES: &[(&str, &str)] = &[
-    ("cloud-", "sets the machine up"),
-    ("getty@", "lets people log in"),
-    ("pve", "belongs to Proxmox"),
-    ("serial-getty@", "lets people log in"),
-    ("systemd-", "belongs to systemd"),
-    ("zfs-", "mounts the pools"),
-];
-
 /// The homes, in which no file of a module is. A service may keep a folder there.
 const HOMES: &[(&str, &str)] =
     &[("/home", "holds the admins' keys"), ("/root", "is the home of root")];
 
 /// The folders below closed ones that modules may install files into.
-const OPEN: &[&str] = &["/etc/labwright", "/etc/ssh/sshd_config.d", "/usr/local/lib/labwright"];
+const OPEN: &[&str] = &[
+    "/etc/labwright",
+    "/etc/ssh/sshd_config.d",
+    "/usr/local/lib/labwright",
+    "/usr/local/lib/labwright-databases",
+];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {
@@ -253,11 +234,13 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             let ServiceFileTarget::Machine(path) = &file.target else { continue };
             if let Some(why) = kept_from_files(path) {
                 let what = format!("`{}` of `{}`", file.name, service.name);
-                diagnostics.push(
-                    finding(machine, path, &what, &why, service.span)
-                        .label(file.span, "the module installs it here")
-                        .on(service.name.clone()),
-                );
+                let mut found = finding(machine, path, &what, &why, service.span)
+                    .label(file.span, "the module installs it here")
+                    .on(service.name.clone());
+                if hides(path).is_some() {
+                    found = found.help("give it a name that no program of the system has");
+                }
+                diagnostics.push(found);
             }
         }
         for unit in service.units.iter().filter(|unit| !unit.sections.is_empty()) {
@@ -300,16 +283,6 @@ fn replaces(unit: &Unit) -> Option<(String, String)> {
     let why = of_system(&unit.name)?;
     let help = "give the unit a name of its own, or leave its sections out to start the system's";
     Some((format!("would replace that of the system, which {why}"), help.to_owned()))
-}
-
-/// Returns what a unit does for the system, if no module may replace it.
-pub(super) fn of_system(unit: &str) -> Option<&'static str> {
-    let (name, kind) = unit.rsplit_once('.')?;
-    let own = UNITS.iter().find(|(own, _)| *own == name);
-    let family = || FAMILIES.iter().find(|(start, _)| name.starts_with(start));
-    // A target is a point on the way of the machine's start, and all of Debian's have these names.
-    let target = || (kind == "target").then_some(&("", "is a point of the machine's start"));
-    own.or_else(family).or_else(target).map(|(_, why)| *why)
 }
 
 /// Says why a unit that mounts something can't be there, and what to write.
@@ -356,15 +329,26 @@ pub fn closed_to_files() -> impl Iterator<Item = &'static str> {
     FILES.iter().chain(HOMES).chain(CLOSED).map(|(path, _)| *path)
 }
 
+/// Returns whether a file adds to a unit, or to a file of settings of systemd, and replaces none.
+fn is_drop_in(path: &str) -> bool {
+    let rest = path.strip_prefix("/etc/systemd/").unwrap_or_default();
+    let of_unit = rest.strip_prefix("system/");
+    let adds_to = of_unit.unwrap_or(rest).split_once(".d/");
+    adds_to.is_some_and(|(name, file)| {
+        let is_named = of_unit.is_some() || name.rsplit('.').next() == Some("conf");
+        is_named && !name.contains('/') && !file.contains('/')
+    })
+}
+
 /// Returns why no file of a module may be at a path, if so.
 pub fn kept_from_files(path: &str) -> Option<String> {
-    // A drop-in adds to a file of systemd, and replaces none.
-    let drop_in =
-        path.rsplit_once('/').is_some_and(|(folder, _)| folder.rsplit('.').next() == Some("d"));
+    if let Some(program) = hides(path) {
+        return Some(format!("root would run it in the place of the system's own `{program}`"));
+    }
     let inside = |folder: &str| path == folder || is_below(path, folder);
     let open = OPEN.iter().any(|folder| is_below(path, folder))
         && !FILES.iter().any(|(folder, _)| inside(folder));
-    if open || (drop_in && is_below(path, "/etc/systemd")) {
+    if open || is_drop_in(path) {
         return None;
     }
     let closed = FILES.iter().chain(HOMES).chain(CLOSED).find(|(folder, _)| inside(folder));
@@ -394,6 +378,11 @@ mod tests {
             "/etc/labwright/secrets/x",
             "/etc/default/ufw",
             "/etc/nftables.conf",
+            "/usr/local/sbin/docker",
+            "/usr/local/lib/systemd/system/x.service",
+            "/usr/local/lib/libc.so.6",
+            "/etc/systemd/network/10-lan.network.d/x.conf",
+            "/etc/systemd/x.d/y",
         ];
         for path in kept {
             assert!(kept_from_files(path).is_some(), "{path}");
@@ -403,6 +392,8 @@ mod tests {
             "/etc/labwright/x/y.conf",
             "/usr/local/lib/labwright/x/sync.sh",
             "/usr/local/sbin/x",
+            "/usr/local/lib/labwright-databases/x.sh",
+            "/etc/systemd/system/x.service.d/y.conf",
             "/etc/cron.d/x",
             "/etc/passwdqc.conf",
             "/etc/systemd/journald.conf.d/x.conf",

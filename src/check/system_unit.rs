@@ -1,7 +1,8 @@
 //! Finds units and files of modules that stop the machine, or what it needs.
 
 use super::Rule;
-use super::system_path::{needed, of_system};
+use super::system_path::needed;
+use super::units::of_system;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{OnChange, Service, ServiceFileTarget, Unit};
 use crate::plan::Plan;
@@ -90,7 +91,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         };
         for unit in &service.units {
             if let Some((problem, help)) = problem(unit, service) {
-                report(unit.span, format!("unit `{}` {problem}", unit.name), help);
+                report(unit.span, format!("unit `{}` {problem}", unit.name), &help);
             }
         }
         for file in &service.files {
@@ -118,52 +119,55 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Says what a unit does to the system, and what to do about it.
-fn problem(unit: &Unit, service: &Service) -> Option<(String, &'static str)> {
+fn problem(unit: &Unit, service: &Service) -> Option<(String, String)> {
     if ends_work(&unit.name) {
         let why = format!("of `{}` ends the machine's work when it starts", service.name);
-        return Some((why, "leave the unit out of the module"));
+        return Some((why, "leave the unit out of the module".to_owned()));
     }
+    // The settings of these names, each with a word of its value.
     let named = |section: &'static str, names: &'static [&'static str]| {
         let sections = unit.sections.iter().filter(move |(known, _)| known == section);
         let lines = sections.flat_map(|(_, lines)| lines);
         let lines = lines.filter(move |(name, _)| names.contains(&name.as_str()));
-        lines.flat_map(|(_, words)| words).flat_map(|words| words.split_whitespace())
+        lines.flat_map(|(name, values)| {
+            let words = values.iter().flat_map(|value| value.split_whitespace());
+            words.map(move |word| (name.as_str(), word))
+        })
     };
+    let without = |(name, word): (&str, &str)| format!("leave `{word}` out of `{name}`");
     let of = &service.name;
     let mut started = STARTING.iter().flat_map(|(section, names)| named(section, names));
-    if let Some(other) = started.find(|other| ends_work(other)) {
-        let why = format!("of `{of}` starts `{other}`, which ends the machine's work");
-        return Some((why, "remove that line of the unit"));
+    if let Some(line) = started.find(|(_, other)| ends_work(other)) {
+        let why = format!("of `{of}` starts `{}`, which ends the machine's work", line.1);
+        return Some((why, without(line)));
     }
     let actions = ["Unit", "Service"].into_iter().flat_map(|section| named(section, ACTIONS));
-    let ends = |action: &&str| ENDING.iter().any(|word| action.starts_with(word));
-    if let Some(action) = actions.into_iter().find(ends) {
-        let why = format!("of `{of}` ends the machine's work, by its action `{action}`");
-        return Some((why, "remove that line of the unit"));
+    let ends = |(_, action): &(&str, &str)| ENDING.iter().any(|word| action.starts_with(word));
+    if let Some(line) = actions.into_iter().find(ends) {
+        let why = format!("of `{of}` ends the machine's work, by its action `{}`", line.1);
+        return Some((why, without(line)));
     }
-    if named("Unit", JOB_MODES).any(|mode| mode == "isolate") {
+    if let Some(line) = named("Unit", JOB_MODES).find(|(_, mode)| *mode == "isolate") {
         let why = format!("of `{of}` stops all others, by its mode `isolate`");
-        return Some((why, "remove that line of the unit"));
+        return Some((why, without(line)));
     }
     if let Some((name, path, why)) = makes(unit) {
         let why = format!("of `{of}` would make `{path}` its own, by `{name}`: {why}");
-        return Some((why, "give that folder a name of the service's own"));
+        let help = format!("give the folder in `{name}` a name of the service's own");
+        return Some((why, help));
     }
-    let system = |other: &str| of_system(other).map(|why| (other.to_owned(), why));
     // A unit stops when the machine does, and says so in this way.
     let mut stopped =
-        named("Unit", &["Conflicts", "PropagatesStopTo"]).filter(|other| !ends_work(other));
-    if let Some((other, why)) = stopped.find_map(system) {
-        let why = format!("of `{of}` stops `{other}` of the system, which {why}");
-        return Some((why, "remove that line of the unit"));
+        named("Unit", &["Conflicts", "PropagatesStopTo"]).filter(|(_, other)| !ends_work(other));
+    if let Some((line, why)) = stopped.find_map(|line| Some((line, of_system(line.1)?))) {
+        let why = format!("of `{of}` stops `{}` of the system, which {why}", line.1);
+        return Some((why, without(line)));
     }
-    if let Some((other, why)) = named("Install", &["Alias"]).find_map(system) {
-        let why = format!("of `{of}` takes the place of `{other}` of the system, which {why}");
-        return Some((why, "give it another alias, or none"));
-    }
-    if let Some((other, why)) = named("Install", &["Also"]).find_map(system) {
-        let why = format!("of `{of}` would take `{other}` of the system with it, which {why}");
-        return Some((why, "remove that line of the unit"));
+    let mut taken = named("Install", &["Alias", "Also"]);
+    if let Some((line, why)) = taken.find_map(|line| Some((line, of_system(line.1)?))) {
+        let does = if line.0 == "Alias" { "takes the place of" } else { "would take with it" };
+        let why = format!("of `{of}` {does} `{}` of the system, which {why}", line.1);
+        return Some((why, without(line)));
     }
     None
 }
@@ -203,7 +207,9 @@ fn ends_work(unit: &str) -> bool {
 fn dropped_in(path: &str) -> Option<(&str, &'static str)> {
     let rest = path.strip_prefix("/etc/systemd/system/")?;
     let unit = rest.split_once(".d/")?.0;
-    Some((unit, of_system(unit)?))
+    // What is for a kind, such as `service.d`, is for each unit of it.
+    let whole = (!unit.contains('.')).then_some("is every unit of that kind");
+    Some((unit, whole.or_else(|| of_system(unit))?))
 }
 
 #[cfg(test)]

@@ -466,7 +466,7 @@ pub fn is_default(option: &OptionSpec<'_>, values: &[String]) -> bool {
         return false;
     };
     match option.kind {
-        "enum" | "text" | "word" | "host-port" | "database-name" | "image" => {
+        "enum" | "text" | "line" | "setting" | "word" | "host-port" | "database-name" | "image" => {
             default.text() == Some(value)
         }
         "boolean" => default.bool().is_some_and(|own| value.parse() == Ok(own)),

@@ -83,6 +83,8 @@ impl OptionSpec<'_> {
             "database-name" => Type::DatabaseName,
             "pattern" => Type::Pattern,
             "ssh-key" => Type::SshKey,
+            "line" => Type::Line,
+            "setting" => Type::Setting,
             "url" => Type::Url,
             "host" => Type::Host,
             "mail" => Type::Mail,

@@ -2,12 +2,15 @@
 //! written outside the staging folder before that.
 
 use super::{Machine, Payload, run, state, under_each_shell};
+use labwright::check::programs::PROGRAMS;
 use labwright::check::system_path::closed_to_files;
 use labwright::emit::labctl::SCRIPT;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::trixie;
 
 /// Fails unless the bundle is refused and the machine is unchanged.
 #[track_caller]
@@ -213,6 +216,7 @@ const PARTLY: &[&str] = &[
     "/etc/ssh",
     "/etc/sysctl.d/60-labwright.conf",
     "/etc/systemd",
+    "/usr/local/lib",
     "/usr/local/lib/labwright",
 ];
 
@@ -224,6 +228,28 @@ fn labctl_and_the_compiler_keep_the_same_places() {
     let expected: BTreeSet<&str> =
         closed_to_files().filter(|path| !PARTLY.contains(path)).collect();
     assert_eq!(own, expected);
+    let (_, rest) = SCRIPT.split_once("NEVER_HIDDEN='").expect("the list");
+    let (list, _) = rest.split_once('\'').expect("its end");
+    assert!(list.split_whitespace().eq(PROGRAMS.iter().copied()), "{list}");
+}
+
+#[test]
+fn the_programs_that_labctl_runs_are_never_hidden() {
+    let Some(root) = trixie::root() else { return };
+    let is_program = |word: &&str| {
+        ["usr/bin", "usr/sbin"].iter().any(|folder| root.join(folder).join(word).exists())
+    };
+    let lines = SCRIPT.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let words = lines.flat_map(|line| {
+        line.split(|one: char| !(one.is_ascii_alphanumeric() || "._+-".contains(one)))
+    });
+    let words: BTreeSet<&str> =
+        words.filter(|word| !word.is_empty() && !word.starts_with('.')).collect();
+    let run: Vec<&str> = words.into_iter().filter(is_program).collect();
+    assert!(run.len() > 40, "{run:?}");
+    // Words that mean something else are kept too, which harms nobody.
+    let open: Vec<_> = run.iter().filter(|word| PROGRAMS.binary_search(word).is_err()).collect();
+    assert!(open.is_empty(), "{open:?}");
 }
 
 #[test]
@@ -244,6 +270,12 @@ fn a_bundle_installs_nothing_over_what_a_machine_needs() {
         "/etc/systemd/system.conf",
         "/etc/app.conf/x",
         "/etc//x",
+        "/usr/local/sbin/docker",
+        "/usr/local/bin/labctl",
+        "/usr/local",
+        "/usr/local/lib/systemd/system/ssh.service",
+        "/usr/local/lib/libc.so.6",
+        "/etc/systemd/network/10-lan.network.d/x.conf",
     ];
     under_each_shell(|machine| {
         for place in places {

@@ -2,6 +2,7 @@
 //! builds the lab or says what is wrong, whatever else it leaves out for that.
 
 use labwright::compile;
+use labwright::decl::types::Type;
 use labwright::diag::Diagnostics;
 use labwright::resolve::options::option_specs;
 use labwright::source::{FileId, Layer, SourceFile, Sources};
@@ -98,4 +99,63 @@ fn what_an_option_leaves_out_is_not_looked_for() {
     // Without its image the container is left out, and with it the network that it joins.
     let service = "service qbittorrent on=box { data \"/srv/data\"; vpn gluetun; image \"a b\"; }";
     assert!(is_refused(format!("{PRELUDE}{service}\n")));
+}
+
+/// The options of the library that take any text, each with what it is.
+const ANY_TEXT: &[(&str, &str)] = &[
+    ("restic repository", "an assertion says more of what is wrong"),
+    ("wordpress config", "lines of PHP"),
+];
+
+#[test]
+fn an_option_takes_what_its_program_does_and_nothing_else() {
+    // A line break, an option, a character that hides, and something else than the type.
+    let hostile = ["a\nb", "-x", "a\u{202e}b", "a\tb"];
+    let real: &[(&str, &[&str])] = &[
+        ("oauth2-proxy client-id", &["123-ab.apps.googleusercontent.com", "Iv1.8a61f9b3a7aba766"]),
+        ("oauth2-proxy email-domain", &["*", "example.org"]),
+        ("alertmanager smtp-user", &["me+alerts@example.org", "apikey", "LAN\\ada"]),
+        ("ghost mail-user", &["postmaster@mg.example.org"]),
+        ("gluetun proton-email", &["ada.b-c+vpn@proton.me"]),
+        ("gluetun port-forwarding-command", &["/bin/sh -c 'wget -qO- http://a/?p={{PORT}}'"]),
+        ("gluetun countries", &["Czech Republic"]),
+        ("dashy title", &["Ada's \"home\" & more: 100% #1"]),
+        ("lldap base-dn", &["dc=example,dc=org"]),
+        ("rclone remote", &["box:Back ups/lab"]),
+        ("rclone bandwidth", &["08:00,512k 12:00,10M off"]),
+        ("recyclarr schedule", &["@daily", "0 4 * * *"]),
+        ("minecraft operator", &["Notch_1", ".Bedrock"]),
+        ("minecraft mod", &["fabric-api:0.1.1+1.21", "cloth-config?"]),
+        ("minecraft game", &["1.21.8", "LATEST"]),
+        ("adguard-home upstream", &["[/lan/]192.168.1.1", "quic://dns.example.org"]),
+        ("homepage allowed-hosts", &["home.example.org,192.168.1.2:3000"]),
+        ("node-exporter ignore-sensor", &["platform_nct6775_656/temp3"]),
+        ("netdata claim-rooms", &["8a1c-2,9b3d-4"]),
+        ("umami database-name", &["umami_2"]),
+    ];
+    let mut tried = 0;
+    each_module(|name, module| {
+        for spec in option_specs(module) {
+            for spec in [std::slice::from_ref(&spec), &spec.fields].concat() {
+                let option = format!("{name} {}", spec.name);
+                let is_any = ANY_TEXT.iter().any(|(known, _)| *known == option);
+                assert!(spec.kind != "text" || is_any, "`{option}` takes any text");
+                let takes = |value: &str| spec.ty().read_text(value.into()).is_some();
+                for (_, values) in real.iter().filter(|(known, _)| *known == option) {
+                    for value in *values {
+                        assert!(takes(value), "`{option}` does not take {value:?}");
+                        tried += 1;
+                    }
+                    for value in hostile {
+                        assert!(!takes(value), "`{option}` takes {value:?}");
+                    }
+                }
+            }
+        }
+    });
+    let all: usize = real.iter().map(|(_, values)| values.len()).sum();
+    assert_eq!(tried, all, "an option has another name");
+    // One that begins with a hyphen is a setting, and has one line.
+    let takes = |kind: Type, value: &str| kind.read_text(value.into()).is_some();
+    assert!(takes(Type::Setting, "--collector.systemd") && !takes(Type::Setting, "a\nb"));
 }

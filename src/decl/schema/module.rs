@@ -42,6 +42,8 @@ pub const OPTION_TYPES: &[&str] = &[
     "database-name",
     "pattern",
     "ssh-key",
+    "line",
+    "setting",
 ];
 
 /// The roles in which the language itself knows services.

@@ -163,14 +163,34 @@ NEVER_INSTALLED='
 /root /run /sbin /sys /usr/bin /usr/games /usr/include /usr/lib /usr/lib64 /usr/sbin /usr/src /var/lib/apt
 /var/lib/containerd /var/lib/docker /var/lib/dpkg /var/lib/labwright /var/lib/systemd /var/lock /var/run'
 
+# The programs that root runs by name: no bundle installs one in a folder in which sh looks for it first.
+NEVER_HIDDEN='
+addgroup adduser apt apt-cache apt-get apt-mark awk basename bash blkid bridge busybox cat chattr chgrp chmod chown
+chroot clear cloud-init cmp comm containerd cp createdb crontab curl cut dash date ddclient df diff dir dirname docker
+docker-compose dpkg dpkg-query dropdb du echo env exportfs expr fail2ban-client false find findmnt flock free getconf
+getent getfacl grep groupadd groups gunzip gzip halt head hostname hostnamectl id init install ip ip6tables iptables
+join journalctl jq kill killall labctl ldconfig link ln logger login loginctl ls lsattr lsblk lsmod mariadb
+mariadb-dump mkdir mkfs.ext4 mktemp modprobe more mount mountpoint mv mysql mysqldump nc netplan networkctl nft nginx
+nohup nsenter od openssl openvpn partx passwd patch pct perl pg_dump pg_restore pgrep ping pkill poweroff pr printf
+prometheus prometheus-node-exporter ps psql pvesh pvesm pveum pveversion pwd python3 qm rclone readlink reboot
+resolvectl restic rm rmdir runc runuser sed seq service setfacl setpriv setsid sftp sgdisk sh sha256sum sha512sum shuf
+shutdown sleep smbd sort split sqlite3 ssh ssh-keygen sshd stat stty su sudo sum swapoff swapon sync sysctl systemctl
+systemd-cat systemd-notify systemd-run systemd-tmpfiles tail tar tee test timedatectl timeout top touch tr true
+truncate tty udevadm ufw umount uname uniq unshare unzip update-ca-certificates update-initramfs uptime useradd
+usermod w watch wc wg wg-quick wget which who wipefs xargs yes zfs zpool'
+
 # Prints every line of install.tsv that no labwright writes. Needs the files of the bundle as side=sums.
 INSTALL_READER='
-function never(p,    i) {
+function never(p,    i, name) {
+    name = p
+    if (sub(/^\/usr\/local\/s?bin\//, "", name) && p != "/usr/local/sbin/labctl")
+        for (i = 1; i <= programs; i++) if (name == hidden[i]) return 1
+    if (p ~ /^\/usr\/local(\/lib(\/.*)?)?$/ && p !~ /^\/usr\/local\/lib\/labwright(-databases)?\/./) return 1
     for (i = 1; i <= count; i++) if (p == kept[i] || index(p, kept[i] "/") == 1 || index(kept[i], p "/") == 1) return 1
     if (p ~ /^\/etc\/ssh\// && p !~ /^\/etc\/ssh\/sshd_config\.d\//) return 1
-    return p ~ /^\/etc\/systemd\// && p !~ /^\/etc\/systemd\/system\/[^\/]+$/ && p !~ /\.d\/[^\/]+$/
+    return p ~ /^\/etc\/systemd\// && p !~ /^\/etc\/systemd\/system\/[^\/]+$/ && p !~ /^\/etc\/systemd\/(system\/[^\/]+|[^\/]+\.conf)\.d\/[^\/]+$/
 }
-BEGIN { count = split(never_installed, kept, " ") }
+BEGIN { count = split(never_installed, kept, " "); programs = split(never_hidden, hidden, " ") }
 side == "sums" { there[substr($0, 75)] = 1; next }
 NF != 5 || $1 ~ /(^|\/)\.\.?(\/|$)|^\// || $2 !~ /^\/[A-Za-z0-9._\/@:+-]+$/ || $2 ~ /(^|\/)\.\.?(\/|$)|\/$|\/\// || $5 !~ /^0[0-7][0-7][0-7]$/ ||
 $3 !~ /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/ || $4 !~ /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/ {
@@ -214,6 +234,7 @@ sound_tables() {
     sums=$1/SHA256SUMS installs=$WORK/no.table secrets=$WORK/no.table
     [ ! -f "$1/payload/install.tsv" ] || installs=$1/payload/install.tsv
     [ ! -f "$1/payload/secrets.required" ] || secrets=$1/payload/secrets.required
-    awk -F'\t' -v never_installed="$(printf %s "$NEVER_INSTALLED" | tr '\n' ' ')" "$INSTALL_READER" side=sums "$sums" side=want "$installs"
+    awk -F'\t' -v never_installed="$(printf %s "$NEVER_INSTALLED" | tr '\n' ' ')" \
+        -v never_hidden="$(printf %s "$NEVER_HIDDEN" | tr '\n' ' ')" "$INSTALL_READER" side=sums "$sums" side=want "$installs"
     awk -F'\t' "$SECRETS_READER" "$secrets"
 }
