@@ -148,6 +148,66 @@ fn the_image_copies_with_its_own_version_and_busybox() {
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 
+/// Box, Jottacloud and others give a new token at each use, and the one before is good for nothing.
+#[test]
+fn a_token_that_rclone_renewed_is_kept_until_another_configuration_is_declared() {
+    let payload = payload(&lab("debian { os debian-13;"), &[], "box");
+    let unit = std::fs::read_to_string(payload.path().join("systemd/labwright-copy.service"));
+    assert!(unit.expect("the unit").contains("StateDirectory=labwright-sync/copy\n"));
+    let Some(room) = Room::new() else { return };
+    let answer = room.show(&payload.path().join("copy/sync.sh"), "/sync.sh").sh(
+        r#"
+        cat >/cloud.py <<'END'
+import http.server, json, urllib.parse
+class Cloud(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        used = form["refresh_token"][0]
+        print(used, file=open("/used", "a"), flush=True)
+        body = json.dumps({"access_token": "a", "token_type": "bearer", "expires_in": 1,
+            "refresh_token": used + "+"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", 8055), Cloud)
+print("ready", file=open("/ready", "w"), flush=True)
+server.serve_forever()
+END
+        python3 /cloud.py & cloud=$!
+        until [ -s /ready ]; do kill -0 $cloud; done
+        mkdir -p /etc/labwright/secrets "/srv/back ups" "/srv/it's"
+        echo x >"/srv/back ups/x"
+        secret=/etc/labwright/secrets/rclone-config
+        login() {
+            printf '[there]\ntype = box\ntoken_url = http://127.0.0.1:8055/token\ntoken = %s\n' \
+                "{'access_token':'old','refresh_token':'$1','expiry':'2020-01-01T00:00:00Z'}" |
+                tr "'" '"' >$secret
+        }
+        login first
+        # As the sandbox of the unit has it.
+        mount --bind /etc/labwright /etc/labwright && mount -o remount,ro,bind /etc/labwright
+        export RCLONE_RETRIES=1 RCLONE_LOW_LEVEL_RETRIES=1
+        # Box itself can't be reached, so the copy fails once it has its token.
+        run() { ! sh /sync.sh 2>>/said || exit 1; }
+        run; run
+        kept=/var/lib/labwright-sync/copy/rclone.conf
+        grep -q 'first+' $kept
+        [ "$(stat -c %a $kept)" = 600 ]
+        [ "$(sort /used | uniq -d)" = '' ] || { cat /used; exit 1; }
+        ! grep 'Failed to save config' /said || exit 1
+        umount /etc/labwright
+        login second
+        run
+        grep -qx second /used
+        kill $cloud"#,
+        &[],
+    );
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}
+
 /// A copy of a repository that a backup writes to lacks what its newest index names.
 #[test]
 fn a_copy_without_a_time_of_its_own_comes_after_the_backups() {

@@ -117,7 +117,15 @@ fn by_rclone_to_a_bucket() {
         chmod 400 $S/key",
         r#"
         [ -e /bucket/lab-backups/restic/config ]
+        # rclone can write its tokens down, and they stay until another secret is there.
+        kept=/var/lib/labwright-backup/restic/rclone.conf
+        cmp $S/key $kept
+        rclone --config $kept config update b2 description renewed >/dev/null
+        sh $B/check.sh
+        grep -q renewed $kept
+        chmod 600 $S/key; echo "description = another" >>$S/key
         sh $B/drill.sh
+        cmp $S/key $kept
         grep -q '^labwright_backup_drill_success{backup="restic"} 1' \
             /var/lib/node_exporter/textfile/*.prom"#,
     );

@@ -1,5 +1,6 @@
 //! Checks which files of `SQLite` each program is known to keep: a copy of one that is written to
-//! is broken, so each is dumped.
+//! is broken, so each is dumped. Where their names aren't known, the whole folder is saved while
+//! the program stands still.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use super::{each_example, of_module};
 
 /// The files of `SQLite` below a program's folders, as its source or the program itself names
 /// them; `docs/trust.md` says where that was read. One that may be missing has a question mark.
+/// A folder that is saved whole is a `/`.
 const FILES: &[(&str, &str)] = &[
     ("audiobookshelf", "absdatabase.sqlite"),
     ("authelia", "db.sqlite3"),
@@ -17,7 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("calibre-web", "app.db, gdrive.db?, metadata.db"),
     ("crowdsec", "crowdsec.db"),
     ("dockge", "dockge.db"),
-    ("duplicati", "Duplicati-server.sqlite"),
+    ("duplicati", "/"),
     (
         "emby",
         "data/activitylog.db?, data/authentication.db?, data/displaypreferences.db?, \
@@ -75,6 +77,17 @@ const FILES: &[(&str, &str)] = &[
     ("vikunja", "vikunja.db"),
     ("wallabag", "db/wallabag.sqlite"),
     ("wg-easy", "wg-easy.db"),
+    ("actual", "/"),
+    ("filebrowser", "/"),
+    ("freshrss", "/"),
+    ("garage", "/"),
+    ("influxdb", "/"),
+    ("minecraft", "/"),
+    ("mongodb", "/"),
+    ("portainer", "/"),
+    ("tdarr", "/"),
+    ("unifi-network", "/"),
+    ("valkey", "/"),
 ];
 
 #[test]
@@ -85,14 +98,15 @@ fn each_file_of_sqlite_that_a_program_keeps_is_dumped() {
         let mut files: Vec<String> = service
             .databases
             .iter()
-            .filter(|database| database.engine == Engine::Sqlite)
+            .filter(|database| matches!(database.engine, Engine::Sqlite | Engine::Folder))
             .map(|database| {
                 let state = database.state.as_deref().unwrap_or_default();
                 let state = service.states.iter().find(|one| one.name == state);
                 let state = state.unwrap_or_else(|| panic!("{name}: {}", database.name));
                 let file = database.database.strip_prefix(&*state.path).unwrap_or_default();
                 let may_be_missing = if database.optional { "?" } else { "" };
-                format!("{}{may_be_missing}", file.trim_start_matches('/'))
+                let whole = if database.engine == Engine::Folder { "/" } else { "" };
+                format!("{}{whole}{may_be_missing}", file.trim_start_matches('/'))
             })
             .collect();
         files.sort();
