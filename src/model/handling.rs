@@ -1,5 +1,7 @@
 //! What a proxy does with requests on their way.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 
 use super::{Data, Duration, SecretId, Size};
@@ -25,7 +27,23 @@ pub struct Handling {
     pub raw: Vec<RawHandling>,
 }
 
+/// Headers in which visitors may state any address as their own. Some programs believe them before
+/// what the proxy says, and count failed logins by them. No browser sends one.
+pub const STATED_ADDRESSES: [&str; 3] = ["Forwarded", "True-Client-IP", "X-Client-IP"];
+
 impl Handling {
+    /// Returns the headers of requests that the proxy sets, and with no value those that it
+    /// removes: the lab's, and those in which visitors state an address.
+    pub fn sent_headers(&self) -> BTreeMap<&str, Option<&str>> {
+        let of_lab =
+            self.request_headers.iter().map(|own| (own.name.as_str(), own.value.as_deref()));
+        let says = |stated: &str| {
+            self.request_headers.iter().any(|own| own.name.eq_ignore_ascii_case(stated))
+        };
+        let stated = STATED_ADDRESSES.into_iter().filter(|stated| !says(stated));
+        stated.map(|stated| (stated, None)).chain(of_lab).collect()
+    }
+
     /// Returns whether the proxy passes everything on as it is.
     pub fn is_plain(&self) -> bool {
         *self == Self::default()

@@ -35,7 +35,7 @@ pub use container::{
 };
 pub use cron::Cron;
 pub use endpoint::{Credentials, Endpoint, EndpointId, Protocol, Transport};
-pub use handling::{Handling, HeaderChange, RateLimit, RawHandling, Redirect};
+pub use handling::{Handling, HeaderChange, RateLimit, RawHandling, Redirect, STATED_ADDRESSES};
 pub use lab::{Accept, Admin, LabInfo, Secret};
 pub use machine::{
     Address, Arch, FirewallBackend, Guest, GuestDisk, Hardware, Lease, Machine, MachineKind, Os,

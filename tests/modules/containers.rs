@@ -329,6 +329,14 @@ const ASKED: &[(&str, &str)] = &[
          secret one",
         "require('http').get({ host: '127.0.0.1', port: 22300, path: '/api/ping', headers: ",
     ),
+    // It ends without a time server (`main` in `packages/server/src/app.ts` of db966f919).
+    (
+        "joplin on=box { url \"https://notes.example.org\"; database-password (secret)one; }\n\
+         secret one",
+        "MAX_TIME_DRIFT: '0'",
+    ),
+    // Its page of the status waits for GitHub (`server/routes/index.ts` of f74306ed).
+    ("seerr on=box", "http://127.0.0.1:5055/api/v1/settings/public"),
     // Its dashboard learns of devices by mDNS (`esphome/dashboard/core.py` of 2026.6.5).
     ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "network_mode: 'host'"),
     ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "- '--port=6053'"),

@@ -86,7 +86,7 @@ fn traefik_follows_the_routes() {
     );
     assert!(
         routes
-            .contains("middlewares: [\"zones-solver_example_org\", \"users-solver_example_org\"]"),
+            .contains("middlewares: [\"zones-solver_example_org\", \"users-solver_example_org\", "),
         "{routes}"
     );
     assert!(

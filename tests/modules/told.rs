@@ -13,7 +13,16 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
             "PAPERLESS_ALLAUTH_TRUSTED_PROXY_COUNT: '1'",
         ],
     ),
-    ("vaultwarden", "", "web", &["DOMAIN: 'https://app.example.org'", "IP_HEADER: 'X-Real-IP'"]),
+    (
+        "vaultwarden",
+        "",
+        "web",
+        &[
+            "DOMAIN: 'https://app.example.org'",
+            "IP_HEADER: 'X-Real-IP'",
+            "IP_HEADER_TRUSTED_PROXIES: '@@'",
+        ],
+    ),
     (
         "grafana",
         "admin-password (secret)one",
@@ -53,7 +62,10 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
         "authentik",
         "secret-key (secret)one; database-password (secret)one",
         "web",
-        &["AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS: '@@'"],
+        &[
+            "AUTHENTIK_LISTEN__TRUSTED_PROXY_CIDRS: '@@'",
+            "AUTHENTIK_WEB__BASE_URL: 'https://app.example.org'",
+        ],
     ),
     ("navidrome", "library \"/srv/music\"", "web", &["ND_BASEURL: 'https://app.example.org'"]),
     (

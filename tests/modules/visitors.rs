@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use labwright::model::STATED_ADDRESSES;
 use serde_json::Value;
 
 use super::{ECHO, PRELUDE, bundle_of};
@@ -78,17 +79,19 @@ const HOSTS: [(&str, bool); 5] = [
     ("known.inside", true),
 ];
 
-const CLAIMS: [&str; 6] = [
+const CLAIMS: [&str; 7] = [
     "X-Real-IP: 192.168.1.5",
     "X-Forwarded-For: 192.168.1.5",
     "X-Forwarded-For: fd00:1::5, 192.168.1.5",
     "Forwarded: for=192.168.1.5",
     "CF-Connecting-IP: 192.168.1.5",
     "X-Client-IP: 192.168.1.5",
+    "True-Client-IP: 192.168.1.5",
 ];
 
 /// Starts a proxy and visits every route from every address with every claim; returns
-/// `HOST ADDRESS STATUS LAST-FORWARDED-ADDRESS` lines.
+/// `HOST ADDRESS STATUS LAST-FORWARDED-ADDRESS STATED` lines, where the last is the number of
+/// headers that reach the program in which a visitor states an address.
 fn visit(payload: &Path, start: &str, tls: bool) -> Option<String> {
     let addresses: String = VISITORS
         .iter()
@@ -128,7 +131,8 @@ fn visit(payload: &Path, start: &str, tls: bool) -> Option<String> {
                             --resolve $host.example.org:{port}:$to -H "$claim" \
                             {scheme}://$host.example.org/) || status=000
                         told=$(sed -n 's/^x-forwarded-for=\(.*, \)\?//p' /tmp/said | tr -d '\r')
-                        echo "$host $visitor $status ${{told:--}}"
+                        stated=$(grep -cE '^(forwarded|true-client-ip|x-client-ip)=' /tmp/said) || :
+                        echo "$host $visitor $status ${{told:--}} $stated"
                         : >/tmp/said
                     done
                 done
@@ -143,15 +147,19 @@ fn visit(payload: &Path, start: &str, tls: bool) -> Option<String> {
     Some(said)
 }
 
-/// Compares what visitors got with where they come from.
-fn judge(said: &str) {
+/// Compares what visitors got with where they come from. One proxy `refuses` whoever states an
+/// address, since it can't leave the header out.
+fn judge(said: &str, refuses: bool) {
     let mut lines = said.lines();
     for (host, open) in HOSTS {
         for (address, at_home) in VISITORS {
             for claim in std::iter::once("no claim").chain(CLAIMS) {
                 let line = lines.next().expect("an answer to every visit");
-                let (status, told) = if at_home || open { ("200", address) } else { ("403", "-") };
-                assert_eq!(line, format!("{host} {address} {status} {told}"), "{claim}\n{said}");
+                let refused =
+                    refuses && STATED_ADDRESSES.iter().any(|name| claim.starts_with(name));
+                let welcome = (at_home || open) && !refused;
+                let (status, told) = if welcome { ("200", address) } else { ("403", "-") };
+                assert_eq!(line, format!("{host} {address} {status} {told} 0"), "{claim}\n{said}");
             }
         }
     }
@@ -221,7 +229,7 @@ fn nginx_proxy_manager_judges_the_address_of_the_connection() {
     let start = "nginx -c /payload/nginx.conf";
     write(&servers(&routes));
     let Some(said) = visit(folder.path(), start, false) else { return };
-    judge(&said);
+    judge(&said, true);
 
     // Without our directive the claim would count. If this ever fails, nothing above proves much.
     write(&servers(&routes).replace("set_real_ip_from unix:;", ""));
@@ -265,7 +273,7 @@ fn caddy_judges_the_address_of_the_connection() {
     let payload = unpacked.path().join("payload");
     let start = "caddy start --config /payload/proxy/Caddyfile --adapter caddyfile >/tmp/log 2>&1";
     let Some(said) = visit(&payload, start, true) else { return };
-    judge(&said);
+    judge(&said, false);
 }
 
 /// Starts Traefik where its container would find its files, with a certificate of its own
@@ -281,5 +289,5 @@ fn traefik_judges_the_address_of_the_connection() {
     let unpacked = bundle_of(&lab("module=traefik { certificates internal; }"));
     let payload = unpacked.path().join("payload");
     let Some(said) = visit(&payload, START_TRAEFIK, true) else { return };
-    judge(&said);
+    judge(&said, false);
 }

@@ -18,7 +18,7 @@ use crate::diag::Diagnostics;
 use crate::format;
 use crate::format::Templates;
 use crate::kind::Kind;
-use crate::model::{Proxy, ProxyProgram, Service, ServiceId};
+use crate::model::{Proxy, ProxyProgram, STATED_ADDRESSES, Service, ServiceId};
 use crate::plan::{Certificate, RoutePlan, secret_path};
 
 /// The emitter for every nginx-proxy-manager of the machine.
@@ -145,6 +145,8 @@ struct Advanced<'p> {
     /// The service that knows the users.
     gate: Option<Gate<'p>>,
     hidden: &'p [String],
+    /// The headers in which visitors state an address, as nginx names its variables.
+    stated: [String; 3],
     /// The lines of the access list, or none if anyone may use the route.
     clients: &'p [Client],
 }
@@ -335,9 +337,10 @@ fn advanced(
         Asked::InVain => return Some("deny all;\n".to_owned()),
         Asked::Gate(gate) => Some(gate),
     };
+    let stated = STATED_ADDRESSES.map(|header| header.to_ascii_lowercase().replace('-', "_"));
     TEMPLATES.write(
         "advanced.nginx.j2",
-        &Advanced { gate, hidden: &route.hidden, clients },
+        &Advanced { gate, hidden: &route.hidden, stated, clients },
         &context.this().name,
         diagnostics,
     )

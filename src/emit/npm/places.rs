@@ -137,7 +137,11 @@ pub(super) fn write(
                 .login
                 .map(|secret| format!("/run/secrets/{}", context.model()[secret].name)),
             body: handling.body.map_or(0, |size| size.0),
-            request_headers: handling.request_headers.iter().map(header).collect(),
+            request_headers: handling
+                .sent_headers()
+                .into_iter()
+                .map(|(name, value)| Header { name, value })
+                .collect(),
             response_headers: handling.response_headers.iter().map(header).collect(),
             raw: handling
                 .raw

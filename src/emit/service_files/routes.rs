@@ -156,7 +156,11 @@ pub(super) fn route_view<'p>(
             burst: rate.burst,
         }),
         body: handling.body.map(|size| size.0),
-        request_headers: headers(&handling.request_headers),
+        request_headers: handling
+            .sent_headers()
+            .into_iter()
+            .map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect(),
         response_headers: headers(&handling.response_headers),
         redirects: handling.redirects.iter().map(redirect_view).collect(),
         labels: labels(service),
