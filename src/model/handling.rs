@@ -28,8 +28,9 @@ pub struct Handling {
 }
 
 /// Headers in which visitors may state any address as their own. Some programs believe them before
-/// what the proxy says, and count failed logins by them. No browser sends one.
-pub const STATED_ADDRESSES: [&str; 3] = ["Forwarded", "True-Client-IP", "X-Client-IP"];
+/// what the proxy says, and count failed logins by them.
+pub const STATED_ADDRESSES: [&str; 4] =
+    ["CF-Connecting-IP", "Forwarded", "True-Client-IP", "X-Client-IP"];
 
 impl Handling {
     /// Returns the headers of requests that the proxy sets, and with no value those that it

@@ -384,6 +384,15 @@ fn takes_the_routes_of_a_lab() {
     );
 }
 
+/// Leads the places of a server to programs on this machine.
+fn on_this_machine(directives: &str) -> String {
+    let here = |line: &str| match line.split_once("$labwright_upstream ") {
+        Some((set, _)) => format!("{set}$labwright_upstream 127.0.0.1;\n"),
+        None => format!("{line}\n"),
+    };
+    directives.lines().map(here).collect()
+}
+
 #[test]
 fn shows_nobody_what_is_for_prometheus() {
     let written = std::fs::read_to_string(super::built::built().join("edge/npm/routes.json"))
@@ -394,16 +403,18 @@ fn shows_nobody_what_is_for_prometheus() {
         .expect("directives of Grafana's host");
     let folder = tempfile::tempdir().expect("a folder");
     let grafana = "server { listen 3000; location / { return 200; } }";
-    let server = "listen 8080; location / { proxy_pass http://127.0.0.1:3000; }";
-    let file = format!("events {{}} http {{ {grafana} server {{ {directives} {server} }} }}");
+    let directives = on_this_machine(directives);
+    let file = format!("events {{}} http {{ {grafana} server {{ {directives} listen 8080; }} }}");
     std::fs::write(folder.path().join("nginx.conf"), file).expect("a file");
     let Some(room) = Room::new() else { return };
     let answer = room.show(folder.path(), "/scratch").sh(
-        "nginx -c /scratch/nginx.conf
+        "ip link set lo up
+        ip addr add $1/32 dev lo
+        nginx -c /scratch/nginx.conf
         for path in / /metrics /metrics/x /login; do curl -s -o /dev/null -w '%{http_code} ' \
-        http://127.0.0.1:8080$path; done
+        --interface $1 http://127.0.0.1:8080$path; done
         nginx -c /scratch/nginx.conf -s stop",
-        &[],
+        &["192.168.1.50"],
     );
     assert_eq!(text(&answer.stdout), "200 404 200 200 ", "{}", text(&answer.stderr));
 }
@@ -416,15 +427,13 @@ fn asks_who_a_user_is_before_anything_is_shown() {
     let directives = routes["hosts"][2]["payload"]["advanced_config"].as_str().expect("directives");
     assert!(directives.contains("proxy_pass http://login:9000/check/nginx;"), "{directives}");
     let folder = tempfile::tempdir().expect("a folder");
-    // nginx-proxy-manager puts them into the server, before its own location.
-    let server = "listen 8080; location / { proxy_pass http://127.0.0.1:8082; }";
     let visitor = "192.168.1.50";
     let login = "server { listen 9000; location / { return 401; } }";
     std::fs::write(
         folder.path().join("nginx.conf"),
         format!(
-            "events {{}} http {{ {login} server {{ {} {server} }} }}",
-            directives.replace("login:9000", "127.0.0.1:9000")
+            "events {{}} http {{ {login} server {{ {} listen 8080; }} }}",
+            on_this_machine(directives).replace("login:9000", "127.0.0.1:9000")
         ),
     )
     .expect("a file");

@@ -335,6 +335,13 @@ const ASKED: &[(&str, &str)] = &[
          secret one",
         "MAX_TIME_DRIFT: '0'",
     ),
+    // Its Apache takes 1 GiB at once otherwise (`34/apache/Dockerfile` of nextcloud/docker at
+    // 4de1eed).
+    (
+        "nextcloud on=box { host \"a.org\"; admin-password (secret)one; database-password \
+         (secret)one; }\nsecret one",
+        "APACHE_BODY_LIMIT: '0'",
+    ),
     // Its page of the status waits for GitHub (`server/routes/index.ts` of f74306ed).
     ("seerr on=box", "http://127.0.0.1:5055/api/v1/settings/public"),
     // Its dashboard learns of devices by mDNS (`esphome/dashboard/core.py` of 2026.6.5).

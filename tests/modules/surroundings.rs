@@ -103,6 +103,34 @@ fn every_program_knows_the_address_that_people_open_and_its_proxy() {
     }
 }
 
+/// Their images' own configurations believe every private address.
+#[test]
+fn an_apache_takes_the_word_of_the_proxies_of_the_lab_alone() {
+    let passwords = "database-password (secret)one";
+    for (module, options) in [
+        ("nextcloud", format!("host \"app.example.org\"; admin-password (secret)one; {passwords}")),
+        ("wordpress", format!("{passwords}; database-root-password (secret)one")),
+    ] {
+        let (unpacked, compose) = bundle(&app(module, &options, "web", "edge"));
+        let part = part(&compose, &format!("app-{module}"));
+        assert!(part.contains("/etc/apache2/conf-available/remoteip.conf"), "{part}");
+        let file = read(unpacked.path(), &format!("app-{module}/remoteip.conf"));
+        let believed: Vec<&str> = file.lines().filter(|line| line.starts_with("Remote")).collect();
+        assert_eq!(
+            believed,
+            [
+                "RemoteIPHeader X-Forwarded-For",
+                "RemoteIPInternalProxy 192.168.1.10/32",
+                "RemoteIPInternalProxy fd00:1::10/128"
+            ]
+        );
+        let alone = format!("service app-{module} module={module} on=box {{ {options}\n}}");
+        let (unpacked, _) = bundle(&alone);
+        let file = read(unpacked.path(), &format!("app-{module}/remoteip.conf"));
+        assert!(!file.contains("\nRemote"), "{file}");
+    }
+}
+
 /// It answers with an error whom fewer proxies report than it is told.
 #[test]
 fn tandoor_counts_no_proxy_that_some_visitors_pass_by() {

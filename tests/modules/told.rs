@@ -93,7 +93,7 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
         "firefly-iii",
         "app-key (secret)one; database-password (secret)one",
         "web",
-        &["APP_URL: 'https://app.example.org'", "TRUSTED_PROXIES: '@@'"],
+        &["APP_URL: 'https://app.example.org'", "TRUSTED_PROXIES: '@@'", "TRUSTED_PROXY: 'off'"],
     ),
     ("changedetection", "", "web", &["BASE_URL: 'https://app.example.org'", "USE_X_SETTINGS: '1'"]),
     ("freshrss", "", "web", &["TRUSTED_PROXY: '@ @'"]),

@@ -18,7 +18,7 @@ use crate::diag::Diagnostics;
 use crate::format;
 use crate::format::Templates;
 use crate::kind::Kind;
-use crate::model::{Proxy, ProxyProgram, STATED_ADDRESSES, Service, ServiceId};
+use crate::model::{Proxy, ProxyProgram, Service, ServiceId};
 use crate::plan::{Certificate, RoutePlan, secret_path};
 
 /// The emitter for every nginx-proxy-manager of the machine.
@@ -30,7 +30,6 @@ const API_PORT: u16 = 81;
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
     Templates::new(&[
         ("provision.sh.j2", include_str!("provision.sh.j2")),
-        ("advanced.nginx.j2", include_str!("advanced.nginx.j2")),
         ("places.nginx.j2", include_str!("places.nginx.j2")),
     ])
 });
@@ -140,17 +139,6 @@ struct Gate<'p> {
     claims: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Advanced<'p> {
-    /// The service that knows the users.
-    gate: Option<Gate<'p>>,
-    hidden: &'p [String],
-    /// The headers in which visitors state an address, as nginx names its variables.
-    stated: [String; 3],
-    /// The lines of the access list, or none if anyone may use the route.
-    clients: &'p [Client],
-}
-
 /// The desired state of nginx-proxy-manager.
 #[derive(Serialize, Default)]
 #[serde(rename_all = "camelCase")]
@@ -228,16 +216,11 @@ impl Routes {
                 && route.path.is_empty()
                 && route.leads_to.is_none()
                 && route.handling.is_plain();
-            // nginx-proxy-manager applies an access list to `location /` alone, so other hosts
-            // carry theirs in their own directives.
+            // Its own `location /` tells programs what a visitor states in `X-Forwarded-For`, so
+            // every host has one of ours, which says who may use it. Its page shows the list.
             let access_list = (plain && !route.public).then(|| access_list(context, route, mark));
             let name = access_list.as_ref().map(|list| list.name.clone());
-            let clients = access_list.as_ref().map_or(&[][..], |list| &list.clients);
-            let advanced_config = if plain {
-                advanced(context, route, clients, diagnostics)?
-            } else {
-                places::write(context, of_host, diagnostics)?
-            };
+            let advanced_config = places::write(context, of_host, diagnostics)?;
             routes.access_lists.extend(access_list);
             routes.hosts.push(Host {
                 access_list: name,
@@ -322,28 +305,6 @@ fn certificate(context: &Context<'_>, route: &RoutePlan) -> Option<[String; 1]> 
         Certificate::PublicByDns | Certificate::Public => Some([host]),
         Certificate::Nobody | Certificate::Proxy => None,
     }
-}
-
-/// Writes the directives of a host for which the API has no fields. With `auth`, they ask a service
-/// about every user first.
-fn advanced(
-    context: &Context<'_>,
-    route: &RoutePlan,
-    clients: &[Client],
-    diagnostics: &mut Diagnostics,
-) -> Option<String> {
-    let gate = match gate(context, route) {
-        Asked::Nobody => None,
-        Asked::InVain => return Some("deny all;\n".to_owned()),
-        Asked::Gate(gate) => Some(gate),
-    };
-    let stated = STATED_ADDRESSES.map(|header| header.to_ascii_lowercase().replace('-', "_"));
-    TEMPLATES.write(
-        "advanced.nginx.j2",
-        &Advanced { gate, hidden: &route.hidden, stated, clients },
-        &context.this().name,
-        diagnostics,
-    )
 }
 
 /// Who is asked about the users of a route.
