@@ -49,23 +49,19 @@ impl<'s> Explainer<'s> {
         let search = Search::new(&self.bench, target);
         let mut idle = Idle::default();
         let near = shrink::tops(&search, &self.candidates, &mut idle);
+        let service = |top: &usize| self.candidates.is_service(*top);
+        let (services, others): (Vec<usize>, Vec<usize>) = near.into_iter().partition(service);
+        for list in [services, others, shrink::small(&search, &self.candidates)] {
+            self.leave_out(&search, &list, &mut idle);
+        }
         let smaller = self.bench.edited(&idle.edits);
-        let bench = self.bench.within(&smaller, idle.edits.clone(), &self.modules);
-        let small = search.within(&bench, BTreeSet::new());
-        shrink::leave_out(&small, &self.candidates, &[near], &mut idle);
-        let busy = self.busy_modules(&idle);
-        let smaller = self.bench.edited(&idle.edits);
-        let bench = self.bench.within(&smaller, idle.edits.clone(), &busy);
-        let small = search.within(&bench, BTreeSet::new());
-        // A module may read what another one brings.
-        let is_whole = small.is_same(&BTreeSet::new()).is_ok_and(|same| same);
-        let modules = if is_whole { &busy } else { &self.modules };
-        let start = if is_whole { &small } else { &search };
+        let (_, busy) = self.smaller(&search, &smaller, &idle);
         let is_busy = |name: &str| busy.contains(name);
-        let parts = shrink::parts(start, &self.candidates, is_busy, &idle);
-        shrink::leave_out(start, &self.candidates, &parts, &mut idle);
+        for list in shrink::parts(&search, &self.candidates, is_busy, &idle) {
+            self.leave_out(&search, &list, &mut idle);
+        }
         let smallest = self.bench.edited(&idle.edits);
-        let bench = self.bench.within(&smallest, idle.edits.clone(), modules);
+        let bench = self.bench.within(&smallest, idle.edits.clone(), &busy);
         let quick = search.within(&bench, self.absent(&idle));
         let is_possible = |candidate: &Candidate| {
             let top = self.candidates.tops.get(candidate.top);
@@ -76,12 +72,12 @@ impl<'s> Explainer<'s> {
             });
             !unused && !idle.contains(&self.candidates, candidate)
         };
-        let found = causes(&quick, &self.candidates, is_possible);
         let (mut found, beyond) = rayon::join(
-            || confirmed(&search, found, &self.candidates),
+            || causes(&quick, &self.candidates, is_possible),
             || beyond(&quick, &search, &self.candidates, is_possible),
         );
         found.extend(beyond);
+        let found = self.confirmed(&search, found);
         let found = self.with_dependents(&search, found, &idle);
         let mut lines = self.lines(target, &found);
         self.add_defaults([&quick, &search], &found, &mut lines);
@@ -93,10 +89,57 @@ impl<'s> Explainer<'s> {
         lines
     }
 
+    /// Leaves out what can be of some nodes, in a lab that is without what is idle already: what
+    /// all trials have in common is then resolved once.
+    fn leave_out(&self, search: &Search<'_>, list: &[usize], idle: &mut Idle) {
+        if list.is_empty() {
+            return;
+        }
+        let sources = self.bench.edited(&idle.edits);
+        let (bench, _) = self.smaller(search, &sources, idle);
+        let small = search.within(&bench, BTreeSet::new());
+        shrink::leave_out(&small, &self.candidates, list, idle);
+    }
+
+    /// Takes the lab over without what is idle, which makes `sources` of it, and with the modules
+    /// that matter then, or with all of them where the wanted lines need those: a module may read
+    /// what another one brings. Returns the modules too.
+    fn smaller<'e>(
+        &'e self,
+        search: &Search<'_>,
+        sources: &'e Sources,
+        idle: &Idle,
+    ) -> (Workbench<'e>, BTreeSet<String>) {
+        let with = |modules| self.bench.within(sources, idle.edits.clone(), modules);
+        let busy = self.busy_modules(idle);
+        let bench = with(&busy);
+        let is_enough = search.within(&bench, BTreeSet::new()).is_same(&BTreeSet::new());
+        if is_enough.is_ok_and(|is_enough| is_enough) {
+            return (bench, busy);
+        }
+        (with(&self.modules), self.modules.clone())
+    }
+
+    /// Keeps those of the causes that a smaller lab has that the whole one has too. One that would
+    /// not be named is kept as it is.
+    fn confirmed(&self, search: &Search<'_>, mut found: Vec<Cause>) -> Vec<Cause> {
+        loop {
+            let hits = self.hits(search.target, &found);
+            let named: BTreeSet<usize> = hits.values().flatten().map(|hit| hit.index).collect();
+            let is_open = |cause: &Cause| !cause.confirmed && named.contains(&cause.candidate);
+            let (open, others): (Vec<Cause>, Vec<Cause>) = found.into_iter().partition(is_open);
+            found = others;
+            if open.is_empty() {
+                return found;
+            }
+            found.extend(confirmed(search, open, &self.candidates));
+        }
+    }
+
     /// Names the defaults of the language that decide a line: those of the nodes without which it
     /// is not there. Of several lines, only those are looked at that no declaration decides.
     ///
-    /// What has no effect in the first lab is not tried in the second.
+    /// What has no effect in the first lab is not tried in the second, which is the whole one.
     fn add_defaults(&self, labs: [&Search<'_>; 2], found: &[Cause], lines: &mut [Line]) {
         let alone = lines.len() == 1;
         let is_open =
@@ -106,21 +149,23 @@ impl<'s> Explainer<'s> {
         if open.is_empty() {
             return;
         }
-        let causes = found.iter().filter_map(|cause| self.candidates.list.get(cause.candidate));
-        let nodes: BTreeSet<Span> = causes
-            .filter(|candidate| candidate.part == Part::Presence)
-            .map(|candidate| candidate.span)
+        let nodes: BTreeMap<Span, &Cause> = found
+            .iter()
+            .filter_map(|cause| Some((self.candidates.list.get(cause.candidate)?, cause)))
+            .filter(|(candidate, _)| candidate.part == Part::Presence)
+            .map(|(candidate, cause)| (candidate.span, cause))
             .collect();
         let defaults: Vec<&Candidate> = self
             .candidates
             .defaults
             .iter()
-            .filter(|candidate| nodes.contains(&candidate.span))
+            .filter(|candidate| nodes.contains_key(&candidate.span))
             .collect();
+        let ([_, whole], list) = (labs, &self.candidates);
         let decisive: Vec<(&Candidate, &Vec<Edit>, BTreeSet<usize>)> = defaults
             .into_par_iter()
             .filter_map(|candidate| {
-                candidate.edits.iter().find_map(|edits| {
+                let decisive = candidate.edits.iter().find_map(|edits| {
                     let mut touched = BTreeSet::new();
                     for lab in labs {
                         let effect = lab.effect(edits).ok().filter(|effect| !effect.whole)?;
@@ -130,7 +175,10 @@ impl<'s> Explainer<'s> {
                         }
                     }
                     Some((candidate, edits, touched))
-                })
+                })?;
+                let node = nodes.get(&candidate.span)?;
+                let is_cause = || !confirmed(whole, vec![(*node).clone()], list).is_empty();
+                (node.confirmed || is_cause()).then_some(decisive)
             })
             .collect();
         for (candidate, edits, touched) in decisive {
@@ -210,7 +258,8 @@ impl<'s> Explainer<'s> {
                 let (edits, effect) =
                     along::effect(search, &self.candidates, &[Edit::leave_out(span)])?;
                 let matters = !effect.lines.is_empty();
-                matters.then(|| Cause { candidate, proofs: vec![(edits, effect)] })
+                let proofs = vec![(edits, effect)];
+                matters.then_some(Cause { candidate, proofs, confirmed: true })
             })
             .collect();
         found.extend(more);
@@ -219,29 +268,14 @@ impl<'s> Explainer<'s> {
     }
 
     fn lines(&self, target: &Target, found: &[Cause]) -> Vec<Line> {
-        let mut by_line: BTreeMap<usize, Vec<Hit<'_>>> = BTreeMap::new();
-        for cause in found {
-            for line in &target.wanted {
-                let touching =
-                    cause.proofs.iter().filter(|(_, effect)| effect.lines.contains(line));
-                // The loss of a whole file says less than the change of a line.
-                let proof = touching.min_by_key(|(_, effect)| effect.whole);
-                if let Some((edits, effect)) = proof {
-                    let whole = effect.whole;
-                    let candidate = self.candidates.list.get(cause.candidate);
-                    let hit = candidate.map(|candidate| Hit { candidate, edits, whole });
-                    by_line.entry(*line).or_default().extend(hit);
-                }
-            }
-        }
+        let mut by_line = self.hits(target, found);
         let texts: Vec<&str> = target.text.lines().collect();
         target
             .wanted
             .iter()
             .map(|line| {
                 let text = texts.get(*line).copied().unwrap_or_default();
-                let hits = by_line.remove(line).unwrap_or_default();
-                let reasons = self.reasons(target, hits);
+                let reasons = self.reasons(&by_line.remove(line).unwrap_or_default());
                 let decided = reasons.iter().any(|reason| reason.role != Role::Needs);
                 let fixed = if decided { None } else { fixed::reason(&target.path, text) };
                 Line { number: line + 1, text: text.to_owned(), reasons, fixed }
@@ -249,33 +283,25 @@ impl<'s> Explainer<'s> {
             .collect()
     }
 
-    /// Chooses what to name: the smallest parts that the line changes with.
-    fn reasons(&self, target: &Target, mut hits: Vec<Hit<'_>>) -> Vec<Reason> {
-        // What takes the whole file away explains a line only if nothing smaller does, but for the
-        // service that a file belongs to.
-        let service = |candidate: &Candidate| {
-            candidate.path.starts_with("service ") && !candidate.path.contains(" / ")
+    /// Lists what to name for each wanted line.
+    fn hits<'h>(&'h self, target: &Target, found: &'h [Cause]) -> BTreeMap<usize, Vec<Hit<'h>>> {
+        let of = |line: &usize| {
+            let hits = found.iter().filter_map(|cause| {
+                let touching =
+                    cause.proofs.iter().filter(|(_, effect)| effect.lines.contains(line));
+                // The loss of a whole file says less than the change of a line.
+                let (edits, effect) = touching.min_by_key(|(_, effect)| effect.whole)?;
+                let candidate = self.candidates.list.get(cause.candidate)?;
+                Some(Hit { index: cause.candidate, candidate, edits, whole: effect.whole })
+            });
+            chosen(target, hits.collect())
         };
-        let small = |hit: &Hit<'_>| !hit.whole || service(hit.candidate);
-        let machine = |hit: &Hit<'_>| hit.candidate.path.ends_with(&target.machine);
-        if hits.iter().any(small) {
-            hits.retain(small);
-        } else if hits.iter().any(machine) {
-            hits.retain(machine);
-        }
+        target.wanted.iter().map(|line| (*line, of(line))).collect()
+    }
+
+    fn reasons(&self, hits: &[Hit<'_>]) -> Vec<Reason> {
         let mut named: BTreeMap<(FileOf, u32, String), Reason> = BTreeMap::new();
-        for Hit { candidate, edits, whole } in &hits {
-            let below = |other: &Candidate| {
-                other.span.file == candidate.span.file
-                    && (other.part != Part::Presence || other.span != candidate.span)
-                    && candidate.span.start <= other.span.start
-                    && other.end <= candidate.end
-            };
-            let through =
-                candidate.part == Part::Presence && hits.iter().any(|hit| below(hit.candidate));
-            if through {
-                continue;
-            }
+        for Hit { candidate, edits, whole, .. } in hits {
             let role = match candidate.part {
                 // With another name of its machine, the file is gone and says nothing else.
                 _ if *whole => Role::Needs,
@@ -318,8 +344,40 @@ impl<'s> Explainer<'s> {
     }
 }
 
+/// Chooses what to name: the smallest parts that the line changes with.
+fn chosen<'h>(target: &Target, mut hits: Vec<Hit<'h>>) -> Vec<Hit<'h>> {
+    // What takes the whole file away explains a line only if nothing smaller does, but for the
+    // service that a file belongs to.
+    let service = |candidate: &Candidate| {
+        candidate.path.starts_with("service ") && !candidate.path.contains(" / ")
+    };
+    let small = |hit: &Hit<'_>| !hit.whole || service(hit.candidate);
+    let machine = |hit: &Hit<'_>| hit.candidate.path.ends_with(&target.machine);
+    if hits.iter().any(small) {
+        hits.retain(small);
+    } else if hits.iter().any(machine) {
+        hits.retain(machine);
+    }
+    let is_through = |hit: &Hit<'_>| {
+        let Candidate { part, span, end, .. } = hit.candidate;
+        let is_below = |other: &Candidate| {
+            other.span.file == span.file
+                && (other.part != Part::Presence || other.span != *span)
+                && span.start <= other.span.start
+                && other.end <= *end
+        };
+        *part == Part::Presence && hits.iter().any(|hit| is_below(hit.candidate))
+    };
+    let through: BTreeSet<usize> =
+        hits.iter().filter(|hit| is_through(hit)).map(|hit| hit.index).collect();
+    hits.retain(|hit| !through.contains(&hit.index));
+    hits
+}
+
 /// A candidate that changes a line.
 struct Hit<'h> {
+    /// The candidate's index.
+    index: usize,
     candidate: &'h Candidate,
     edits: &'h [Edit],
     /// Whether the whole file is gone with it.

@@ -13,6 +13,12 @@ use crate::diag::Diagnostics;
 use crate::source::{Layer, SourceFile, Sources, Span};
 use crate::syntax::{self, Entry, Node, Scalar};
 
+/// Nodes that describe a module. No file of a machine depends on them.
+const DESCRIBING: [&str; 4] = ["category", "doc", "example", "keywords"];
+
+/// How many other types of an option are tried: with most of them, the lab has an error.
+const TYPES: usize = 2;
+
 /// A node at the top of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Top {
@@ -125,6 +131,12 @@ impl Candidates {
 }
 
 impl Candidates {
+    /// Returns whether one of [`Self::wholes`] is a service of the lab.
+    pub fn is_service(&self, whole: usize) -> bool {
+        let mut tops = self.tops.iter().filter(|top| top.kind == "service");
+        tops.any(|top| top.whole == Some(whole))
+    }
+
     /// Lists edits that leave out the smallest nodes of the lab that errors point at.
     pub fn dependents(&self, bench: &Workbench<'_>, faults: &[Fault]) -> BTreeSet<Edit> {
         let is_of_lab = |edit: &Edit| bench.sources().file(edit.span.file).layer == Layer::Lab;
@@ -248,6 +260,9 @@ impl Walk<'_> {
         within: Within<'_>,
     ) {
         let Within { path: parent, declares, whole: inside } = within;
+        if parent.starts_with("module ") && DESCRIBING.contains(&node.name.value.as_ref()) {
+            return;
+        }
         let mut children = known.iter().chain(more.iter().flat_map(|group| group.iter()));
         let child = children.find(|child| child.node.name == node.name.value);
         let schema = child.map_or(&OPTION_VALUE, |child| child.node);
@@ -348,6 +363,7 @@ impl Walk<'_> {
             // With a new name in one place alone, what refers to it is wrong.
             Scalar::Text(text) if key == Key::Top => edits.insert(0, self.renamed(text)),
             _ if key == Key::Inner => edits.truncate(1),
+            _ if path.ends_with(" type=") => edits.truncate(TYPES),
             _ => {}
         }
         self.list.push(Candidate {

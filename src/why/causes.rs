@@ -32,6 +32,8 @@ pub struct Cause {
     pub candidate: usize,
     /// The edits that prove it, each with its effect.
     pub proofs: Vec<(Vec<Edit>, Effect)>,
+    /// Whether they were made in the whole lab, and not in a smaller one alone.
+    pub confirmed: bool,
 }
 
 /// Finds the causes of the wanted lines among the candidates that `is_possible` accepts.
@@ -66,7 +68,7 @@ pub fn causes(
         .into_par_iter()
         .filter_map(|(index, candidate)| {
             let proofs = proofs(search, candidates, candidate);
-            (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
+            (!proofs.is_empty()).then_some(Cause { candidate: index, proofs, confirmed: false })
         })
         .collect();
     found.extend(more);
@@ -97,7 +99,7 @@ pub fn beyond(
     open.into_par_iter()
         .filter_map(|(index, candidate)| {
             let proofs = proofs(whole, candidates, candidate);
-            (!proofs.is_empty()).then_some(Cause { candidate: index, proofs })
+            (!proofs.is_empty()).then_some(Cause { candidate: index, proofs, confirmed: true })
         })
         .collect()
 }
@@ -106,7 +108,7 @@ pub fn beyond(
 pub fn confirmed(search: &Search<'_>, causes: Vec<Cause>, candidates: &Candidates) -> Vec<Cause> {
     causes
         .into_par_iter()
-        .filter_map(|Cause { candidate, proofs: known }| {
+        .filter_map(|Cause { candidate, proofs: known, .. }| {
             let one = candidates.list.get(candidate)?;
             let mut kept: Vec<(Vec<Edit>, Effect)> = known
                 .into_iter()
@@ -117,7 +119,7 @@ pub fn confirmed(search: &Search<'_>, causes: Vec<Cause>, candidates: &Candidate
             if kept.is_empty() {
                 kept = proofs(search, candidates, one);
             }
-            (!kept.is_empty()).then_some(Cause { candidate, proofs: kept })
+            (!kept.is_empty()).then_some(Cause { candidate, proofs: kept, confirmed: true })
         })
         .collect()
 }
@@ -145,7 +147,8 @@ fn of_nodes(search: &Search<'_>, candidates: &Candidates, nodes: Vec<Indexed<'_>
         for ((index, candidate), tried) in tried {
             match tried {
                 Tried::Needed(proof) => {
-                    found.push(Cause { candidate: index, proofs: vec![proof] });
+                    let proofs = vec![proof];
+                    found.push(Cause { candidate: index, proofs, confirmed: false });
                 }
                 Tried::Idle => idle.push(candidate),
                 Tried::Wrong => {}

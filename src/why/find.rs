@@ -116,6 +116,12 @@ impl<'q> Search<'q> {
                 trial.as_ref().ok().and_then(|lab| lab.emit(&target.machine, &emitters).ok());
             emitted.is_some_and(|emitted| target.effect(emitted.as_ref()).lines.is_empty())
         };
+        // The first few are enough for most lines.
+        let mut first = 1;
+        while first < likely.len() && !is_enough(likely.get(..first).unwrap_or_default()) {
+            first *= 2;
+        }
+        likely.truncate(first);
         let emitters = in_order(&fewest(&is_enough, &[], &likely));
         Self { bench, target, emitters, absent: BTreeSet::new(), known: Mutex::default() }
     }

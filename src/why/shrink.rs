@@ -2,7 +2,6 @@
 //! takes a fraction of the time.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 use super::candidates::{Candidate, Candidates, Top, Whole};
 use super::edit::{Edit, Fault};
@@ -34,6 +33,8 @@ pub struct Idle {
     pub edits: BTreeSet<Edit>,
     /// The nodes, by their index among [`Candidates::wholes`].
     wholes: BTreeSet<usize>,
+    /// Nodes without which the wanted lines are others, by the edits that leave them out.
+    needed: BTreeSet<Edit>,
 }
 
 impl Idle {
@@ -51,6 +52,11 @@ impl Idle {
         let whole = candidates.tops.get(top).and_then(|top| top.whole);
         whole.is_some_and(|whole| self.wholes.contains(&whole))
     }
+
+    /// Returns whether some of `edits` are known to change the wanted lines.
+    fn is_needed(&self, edits: &BTreeSet<Edit>) -> bool {
+        !self.needed.is_disjoint(edits)
+    }
 }
 
 /// Leaves out the larger top nodes of the lab that are far from the wanted lines, and lists the
@@ -59,7 +65,7 @@ impl Idle {
 /// Most of a lab is far from a line. So the smallest lab is tried first, with what the line itself
 /// names, and grows until the line is in it.
 pub fn tops(search: &Search<'_>, candidates: &Candidates, idle: &mut Idle) -> Vec<usize> {
-    let shrink = Shrink { search, candidates, needed: Mutex::default() };
+    let shrink = Shrink { search, candidates };
     let all = shrink.own(|kind| !SMALL.contains(&kind));
     let mut near: BTreeSet<usize> = BTreeSet::new();
     for level in levels(search, candidates) {
@@ -97,38 +103,34 @@ pub fn tops(search: &Search<'_>, candidates: &Candidates, idle: &mut Idle) -> Ve
     all
 }
 
-/// Lists what is left in a lab without `idle`: the smaller top nodes, and the parts of modules and
-/// of the larger ones.
+/// Lists the smaller top nodes.
+pub fn small(search: &Search<'_>, candidates: &Candidates) -> Vec<usize> {
+    Shrink { search, candidates }.own(|kind| SMALL.contains(&kind))
+}
+
+/// Lists what is left in a lab without `idle` of modules and of the larger top nodes: their parts.
 pub fn parts(
     search: &Search<'_>,
     candidates: &Candidates,
     is_busy: impl Fn(&str) -> bool,
     idle: &Idle,
 ) -> Vec<Vec<usize>> {
-    let shrink = Shrink { search, candidates, needed: Mutex::default() };
+    let shrink = Shrink { search, candidates };
     let modules = candidates.tops.iter().filter(|top| top.kind == "module" && is_busy(&top.name));
     let modules = modules.filter_map(|top| top.whole);
     let large = modules.chain(shrink.own(|kind| !SMALL.contains(&kind)));
-    let inside = large.filter(|top| !idle.wholes.contains(top)).map(|top| shrink.inside(top));
-    std::iter::once(shrink.own(|kind| SMALL.contains(&kind))).chain(inside).collect()
+    large.filter(|top| !idle.wholes.contains(top)).map(|top| shrink.inside(top)).collect()
 }
 
-/// Leaves out the nodes of each list, if the wanted lines are the same without them.
-pub fn leave_out(
-    search: &Search<'_>,
-    candidates: &Candidates,
-    lists: &[Vec<usize>],
-    idle: &mut Idle,
-) {
-    let shrink = Shrink { search, candidates, needed: Mutex::default() };
+/// Leaves out what can be of some nodes: the wanted lines are the same without them.
+pub fn leave_out(search: &Search<'_>, candidates: &Candidates, list: &[usize], idle: &mut Idle) {
+    let shrink = Shrink { search, candidates };
     // Without its machine, a file is gone.
     let is_machine =
         |top: &&Top| top.name == search.target.machine && MACHINES.contains(&top.kind.as_str());
     let machines = candidates.tops.iter().filter(is_machine).filter_map(|top| top.whole);
-    shrink.need(shrink.edits(&machines.collect::<Vec<usize>>()));
-    for list in lists {
-        shrink.leave_out(list, idle);
-    }
+    idle.needed.extend(shrink.edits(&machines.collect::<Vec<usize>>()));
+    shrink.leave_out(list, idle);
 }
 
 /// Lists the top nodes in the order in which they are near to the wanted lines: those that the
@@ -179,8 +181,6 @@ fn levels(search: &Search<'_>, candidates: &Candidates) -> Vec<BTreeSet<usize>> 
 struct Shrink<'s> {
     search: &'s Search<'s>,
     candidates: &'s Candidates,
-    /// Nodes without which the wanted lines are others, by the edits that leave them out.
-    needed: Mutex<BTreeSet<Edit>>,
 }
 
 impl Shrink<'_> {
@@ -242,7 +242,7 @@ impl Shrink<'_> {
         if chunk.is_empty() {
             return;
         }
-        if let Some(edits) = self.without(chunk, &idle.edits) {
+        if let Some(edits) = self.without(chunk, idle) {
             idle.edits = edits;
             idle.wholes.extend(chunk);
             return;
@@ -253,7 +253,7 @@ impl Shrink<'_> {
     /// Leaves out what can be of the nodes of `chunk`, which can't go together.
     fn split(&self, chunk: &[usize], idle: &mut Idle) {
         if let [alone] = chunk {
-            self.need(self.edits(chunk));
+            idle.needed.extend(self.edits(chunk));
             let inside = self.inside(*alone);
             // The parts of top nodes have a list of their own, but for the entities of a profile.
             let top = self.candidates.tops.iter().find(|top| top.whole == Some(*alone));
@@ -264,7 +264,7 @@ impl Shrink<'_> {
         }
         let (first, second) = chunk.split_at(chunk.len() / 2);
         let (of_first, of_second) =
-            rayon::join(|| self.without(first, &idle.edits), || self.without(second, &idle.edits));
+            rayon::join(|| self.without(first, idle), || self.without(second, idle));
         let mut take = |edits: BTreeSet<Edit>, nodes: &[usize]| {
             idle.edits = edits;
             idle.wholes.extend(nodes);
@@ -286,23 +286,13 @@ impl Shrink<'_> {
         }
     }
 
-    /// Returns whether some of `edits` are known to change the wanted lines.
-    fn is_needed(&self, edits: &BTreeSet<Edit>) -> bool {
-        let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
-        !needed.is_disjoint(edits)
-    }
-
-    fn need(&self, edits: BTreeSet<Edit>) {
-        self.needed.lock().unwrap_or_else(PoisonError::into_inner).extend(edits);
-    }
-
     /// Returns the edits that leave out `chunk` and what can't be there without it, if the wanted
     /// lines are the same then.
-    fn without(&self, chunk: &[usize], idle: &BTreeSet<Edit>) -> Option<BTreeSet<Edit>> {
+    fn without(&self, chunk: &[usize], idle: &Idle) -> Option<BTreeSet<Edit>> {
         let own = self.edits(chunk);
-        let mut edits: BTreeSet<Edit> = own.union(idle).cloned().collect();
+        let mut edits: BTreeSet<Edit> = own.union(&idle.edits).cloned().collect();
         for _ in 0..DEPENDENT {
-            if self.is_needed(&edits) {
+            if idle.is_needed(&edits) {
                 return None;
             }
             match self.search.is_same(&edits) {

@@ -11,8 +11,7 @@ use crate::source::{Layer, Span};
 const NO_FILES: [&str; 4] = ["edition", "lab", "moved", "removed"];
 
 /// Parts of a module that are for people.
-const FOR_PEOPLE: [&str; 6] =
-    [" / doc", " / example", " / homepage", " / summary", " version=", " type="];
+const FOR_PEOPLE: [&str; 5] = [" / doc", " / homepage", " / summary", " version=", " type="];
 
 /// A declaration without effect.
 #[derive(Debug, Clone, PartialEq, Eq)]

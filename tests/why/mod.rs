@@ -13,9 +13,9 @@ use labwright::compile;
 use labwright::emit::fixed::{FIXED, reason};
 use labwright::load::read_lab;
 use labwright::review::snapshot;
-use labwright::source::{Layer, SourceFile, Sources};
+use labwright::source::{Layer, SourceFile, Sources, Span};
 use labwright::why::answer::Explainer;
-use labwright::why::edit::{Edit, apply};
+use labwright::why::edit::{Edit, Workbench, apply};
 use labwright::why::find::Target;
 use labwright::why::question::read;
 use labwright::why::reason::{Line, Reason, Role};
@@ -306,6 +306,34 @@ fn a_path_is_found_however_it_is_written() {
         "did you mean `intranet/compose/compose.yaml`?"
     );
     assert!(help("intranet/manifest.json").contains("payload/"));
+}
+
+/// They are not asked about.
+#[test]
+fn what_describes_a_module_is_in_no_file() {
+    let sources = lab("media-automation");
+    let (_, modules, _) = build(&sources);
+    let bench = Workbench::new(&sources, &modules);
+    let used = |file: &SourceFile| file.is_kdl() && modules.contains(file.folder());
+    let files = sources.files().filter(|(_, file)| file.layer == Layer::Builtin && used(file));
+    let describing: Vec<Edit> = files
+        .flat_map(|(id, file)| {
+            let lines = file.text.split_inclusive('\n').scan(0_usize, |at, line| {
+                let start = *at + line.len() - line.trim_start().len();
+                *at += line.len();
+                Some((start, line.trim_start()))
+            });
+            let names = ["category ", "doc ", "example ", "keywords "];
+            lines.filter(move |(_, line)| names.iter().any(|name| line.starts_with(name))).map(
+                move |(start, _)| {
+                    let start = u32::try_from(start).expect("a small file");
+                    Edit::leave_out(Span::new(id, start, start))
+                },
+            )
+        })
+        .collect();
+    assert!(describing.len() > 100, "{}", describing.len());
+    assert_eq!(bench.state(&describing), bench.state(&[]));
 }
 
 #[test]
