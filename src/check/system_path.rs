@@ -21,6 +21,7 @@ const CLOSED: &[(&str, &str)] = &[
     ("/boot", "holds what the machine starts from"),
     ("/dev", "holds the machine's devices"),
     ("/efi", "holds what the machine starts from"),
+    ("/etc/alternatives", "says which of several programs is meant"),
     ("/etc/labwright", "holds secrets and configuration that bundles install"),
     ("/etc/pve", "is Proxmox's own file system"),
     ("/etc/ssh", "holds the keys and settings of sshd"),
@@ -33,6 +34,7 @@ const CLOSED: &[(&str, &str)] = &[
     ("/sys", "is the kernel's own file system"),
     ("/usr/bin", "holds the system's programs"),
     ("/usr/lib", "holds the system's libraries"),
+    ("/usr/libexec", "holds the system's programs"),
     ("/usr/local/lib/labwright", "holds scripts that bundles install"),
     ("/usr/local/lib", "holds libraries and units that come before the system's"),
     ("/usr/sbin", "holds the system's programs"),
@@ -52,7 +54,6 @@ const CLOSED: &[(&str, &str)] = &[
 
 /// The folders that no folder of the lab may be, or lie in, while modules may install files there.
 const SHARED: &[(&str, &str)] = &[
-    ("/etc/alternatives", "says which of several programs is meant"),
     ("/etc/apt", "says where packages come from"),
     ("/etc/ca-certificates", "says whom the machine trusts"),
     ("/etc/cron.d", "holds schedules of the system"),
@@ -72,7 +73,6 @@ const SHARED: &[(&str, &str)] = &[
     ("/tmp", "is emptied at each start"),
     ("/usr/local/bin", "holds labctl and programs of the system"),
     ("/usr/local/sbin", "holds programs of the system"),
-    ("/usr/libexec", "holds the system's programs"),
     ("/usr/share", "holds what the system's programs read"),
     ("/var/lib/cloud", "holds what cloud-init has done"),
     ("/var/lib/dbus", "holds the machine's identity"),
@@ -379,6 +379,8 @@ mod tests {
             "/etc/default/ufw",
             "/etc/nftables.conf",
             "/usr/local/sbin/docker",
+            "/etc/alternatives/awk",
+            "/usr/libexec/docker/cli-plugins/docker-compose",
             "/usr/local/lib/systemd/system/x.service",
             "/usr/local/lib/libc.so.6",
             "/etc/systemd/network/10-lan.network.d/x.conf",

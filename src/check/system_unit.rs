@@ -79,6 +79,17 @@ const ENDING: &[&str] = &["exit", "halt", "kexec", "poweroff", "reboot", "soft-r
 /// The settings that say what becomes of other units when a unit starts another one.
 const JOB_MODES: &[&str] = &["OnFailureJobMode", "OnSuccessJobMode"];
 
+/// The settings of a socket by which systemd makes something in a folder.
+const LISTENING: &[&str] = &[
+    "ListenStream",
+    "ListenDatagram",
+    "ListenSequentialPacket",
+    "ListenFIFO",
+    "ListenSpecial",
+    "ListenMessageQueue",
+    "Symlinks",
+];
+
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
         let mut report = |span: Span, message: String, help: &str| {
@@ -163,6 +174,20 @@ fn problem(unit: &Unit, service: &Service) -> Option<(String, String)> {
         let why = format!("of `{of}` stops `{}` of the system, which {why}", line.1);
         return Some((why, without(line)));
     }
+    let mut required = named("Install", &["RequiredBy"]);
+    if let Some((line, why)) = required.find_map(|line| Some((line, of_system(line.1)?))) {
+        let why =
+            format!("of `{of}` would keep `{}` from starting when it fails: it {why}", line.1);
+        return Some((why, format!("name `{}` in `WantedBy` in place of `RequiredBy`", line.1)));
+    }
+    let mut made = named("Socket", LISTENING).filter(|(_, path)| path.starts_with('/'));
+    if let Some((line, why)) = made.find_map(|line| Some((line, taken_in(line.1)?))) {
+        let why = format!("of `{of}` would put its socket in the place of `{}`: {why}", line.1);
+        return Some((
+            why,
+            format!("give the socket in `{}` a folder of the service's own", line.0),
+        ));
+    }
     let mut taken = named("Install", &["Alias", "Also"]);
     if let Some((line, why)) = taken.find_map(|line| Some((line, of_system(line.1)?))) {
         let does = if line.0 == "Alias" { "takes the place of" } else { "would take with it" };
@@ -170,6 +195,16 @@ fn problem(unit: &Unit, service: &Service) -> Option<(String, String)> {
         return Some((why, without(line)));
     }
     None
+}
+
+/// Returns why nothing may be put at a path, where programs of the system have theirs.
+fn taken_in(path: &str) -> Option<String> {
+    let Some(rest) = ["/run/", "/var/run/"].iter().find_map(|run| path.strip_prefix(run)) else {
+        return needed(path);
+    };
+    let first = rest.split('/').next().unwrap_or_default();
+    let name = first.strip_suffix(".sock").unwrap_or(first);
+    RUNTIME.contains(&name).then(|| format!("`/run/{first}` belongs to programs of the system"))
 }
 
 /// Returns a folder of the system that systemd would make for a unit, with the setting that says so

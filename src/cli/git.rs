@@ -18,6 +18,9 @@ const LARGEST: usize = 16 * 1024 * 1024;
 /// The most files that a lab may have; the same as in a folder.
 const MOST: usize = 50_000;
 
+/// The most bytes that all files of a lab may have. One object may be in a tree many times.
+const ALL: usize = 512 * 1024 * 1024;
+
 /// The most bytes that the target of a link may have, as for the kernel.
 const LONGEST_LINK: usize = 4096;
 
@@ -76,14 +79,19 @@ pub fn read_lab(folder: &Path, revision: &str) -> Result<Sources, String> {
             }
             _ => {}
         }
-    }
-    if wanted.len() > MOST {
-        return Err(format!("the lab has more than {MOST} files at `{revision}`"));
+        // Many links may lead to a folder with many files.
+        if wanted.len() > MOST {
+            return Err(format!("the lab has more than {MOST} files at `{revision}`"));
+        }
     }
     // Before anything is read, so that a large file takes no memory.
     if let Some((path, entry)) = wanted.iter().find(|(_, entry)| entry.size > LARGEST) {
         let size = entry.size;
         return Err(format!("`{path}` has {size} bytes, the most is {LARGEST}"));
+    }
+    let all = wanted.values().fold(0_usize, |sum, entry| sum.saturating_add(entry.size));
+    if all > ALL {
+        return Err(format!("the lab has {all} bytes at `{revision}`, the most is {ALL}"));
     }
     let objects: Vec<&str> = wanted.values().map(|entry| entry.object.as_str()).collect();
     let mut files = Vec::with_capacity(wanted.len());

@@ -14,6 +14,12 @@ use super::yaml::{self, Fault, Node, Place, Value};
 /// How many files may include or extend each other in a row.
 const DEEPEST: usize = 16;
 
+/// How many services may extend each other in a row.
+const MOST_EXTENDED: usize = 100;
+
+/// The most files that a project reads, each counted as often as it is included or extended.
+const MOST_FILES: usize = 1_000;
+
 /// The most services of a project: each is held against each other, to find what belongs together.
 const MOST_SERVICES: usize = 1_000;
 
@@ -81,6 +87,8 @@ pub struct Loader<'a> {
     pub faults: Vec<Fault>,
     /// The files that others include or extend.
     pub parts: BTreeSet<String>,
+    /// How many files were opened.
+    opened: usize,
     variables: Variables,
 }
 
@@ -93,6 +101,7 @@ impl<'a> Loader<'a> {
             ledger,
             faults: Vec::new(),
             parts: BTreeSet::new(),
+            opened: 0,
             variables: Variables::default(),
         }
     }
@@ -123,15 +132,7 @@ impl<'a> Loader<'a> {
         let services = root.take("services").unwrap_or_default();
         let mut services =
             if let Value::Map(services) = services.value { services } else { Vec::new() };
-        if let Some((_, first)) = services.get(MOST_SERVICES) {
-            let problem = format!(
-                "the project has {} services, and at most {MOST_SERVICES} are read at once: \
-                 divide it",
-                services.len()
-            );
-            self.fault(first.place, problem);
-            services.clear();
-        }
+        self.limit(&mut services);
         let chosen = self.variables.values.get("COMPOSE_PROFILES").map(String::as_str);
         let chosen = chosen.into_iter().flat_map(|names| names.split(',').map(str::trim));
         let selected: Vec<&str> =
@@ -178,6 +179,19 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Refuses more services than can be held against each other.
+    fn limit(&mut self, services: &mut Vec<(String, Node)>) {
+        if let Some((_, first)) = services.get(MOST_SERVICES) {
+            let problem = format!(
+                "the project has {} services, and at most {MOST_SERVICES} are read at once: \
+                 divide it",
+                services.len()
+            );
+            self.fault(first.place, problem);
+            services.clear();
+        }
+    }
+
     fn fault(&mut self, place: Place, problem: String) {
         let fault = Fault { place, problem };
         if !self.faults.contains(&fault) {
@@ -202,6 +216,15 @@ impl<'a> Loader<'a> {
         }
         if depth > DEEPEST {
             self.fault(start, "files include each other without an end".to_owned());
+            return None;
+        }
+        self.opened += 1;
+        if self.opened > MOST_FILES {
+            let first = Place { file: 0, line: 1 };
+            self.fault(
+                first,
+                format!("it includes and extends files more than {MOST_FILES} times"),
+            );
             return None;
         }
         let text = match self.files.read(path) {
@@ -272,6 +295,7 @@ impl<'a> Loader<'a> {
             }
         }
         if let Some(Node { value: Value::Map(services), .. }) = root.get_mut("services") {
+            self.limit(services);
             for (_, service) in services {
                 normalize(service, folder);
             }
@@ -400,6 +424,12 @@ impl<'a> Loader<'a> {
         let place = extends.place;
         if !seen.insert(name.to_owned()) {
             self.fault(place, "services extend each other without an end".to_owned());
+            return Some(service);
+        }
+        if seen.len() > MOST_EXTENDED {
+            let first = Place { line: 1, ..place };
+            let problem = format!("more than {MOST_EXTENDED} services extend each other in a row");
+            self.fault(first, problem);
             return Some(service);
         }
         let key = format!("services.{name}.extends");

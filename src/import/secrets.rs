@@ -28,6 +28,8 @@ pub struct Secrets {
     variables: BTreeMap<String, String>,
     /// Values that can't be mistaken for a word that something else is called.
     strong: BTreeSet<String>,
+    /// The lengths of these.
+    lengths: BTreeSet<usize>,
     /// The project that is converted.
     project: String,
     /// Words that also are names of something: users, databases, services.
@@ -47,6 +49,7 @@ impl Secrets {
             }
             if is_strong(value) {
                 self.strong.insert(value.to_owned());
+                self.lengths.insert(value.len());
             }
         } else {
             let last = words(name).pop().unwrap_or_default();
@@ -73,11 +76,17 @@ impl Secrets {
 
     /// Returns whether text must not be written, because it is a secret or contains one.
     pub fn hides(&self, text: &str) -> bool {
-        has_secret_shape(text)
-            || self
-                .strong
-                .iter()
-                .any(|secret| !self.ordinary.contains(secret) && text.contains(secret.as_str()))
+        has_secret_shape(text) || self.strong_in(text).any(|secret| !self.ordinary.contains(secret))
+    }
+
+    /// Lists the strong secrets in a text. It is looked for each length that a secret has, and not
+    /// for each secret, since a text may have as many secrets as there are.
+    fn strong_in(&self, text: &str) -> impl Iterator<Item = &String> {
+        let part = move |start: usize, length: usize| text.get(start..start.checked_add(length)?);
+        let starts = move |length: usize| 0..=text.len().saturating_sub(length);
+        self.lengths.iter().flat_map(move |length| {
+            starts(*length).filter_map(move |start| self.strong.get(part(start, *length)?))
+        })
     }
 
     /// Returns the variable that has a secret as its whole value.
@@ -87,7 +96,7 @@ impl Secrets {
 
     /// Returns the longest secret of a variable that a text has in it once.
     pub fn known_in(&self, text: &str) -> Option<String> {
-        let strong = self.strong.iter().filter(|secret| !self.ordinary.contains(*secret));
+        let strong = self.strong_in(text).filter(|secret| !self.ordinary.contains(*secret));
         let known = strong.filter(|secret| self.variables.contains_key(*secret));
         let found = known.filter(|secret| text.matches(secret.as_str()).count() == 1);
         found.max_by_key(|secret| secret.len()).cloned()

@@ -4,15 +4,15 @@
 //! number of nodes, with every alias counted as what it stands for.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, Tag};
 
 /// The deepest nesting that is read. Compose files need about ten levels.
 const DEEPEST: usize = 64;
 
-/// The most nodes of a file, with each alias counted as all that it stands for.
-const MOST: usize = 400_000;
+/// The most values of a file, with each alias counted as all that it stands for.
+const MOST: usize = 100_000;
 
 /// A place in one of the files that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -165,7 +165,8 @@ pub fn documents(text: &str, file: usize) -> Result<Vec<Node>, Fault> {
         block_nesting_limit: DEEPEST,
     };
     let mut documents = Vec::new();
-    let mut reader = Reader { file, made: 0, anchors: BTreeMap::new(), open: Vec::new() };
+    let mut reader =
+        Reader { file, made: 0, anchors: BTreeMap::new(), repeats: false, open: Vec::new() };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| Fault {
             place: Place { file, line: error.marker().line() },
@@ -193,6 +194,8 @@ struct Open {
     made: usize,
     /// The key whose value comes next.
     key: Option<String>,
+    /// The keys of a map so far.
+    keys: BTreeSet<String>,
     /// The maps of `<<`, which fill in what the map itself does not say.
     merged: Vec<Node>,
 }
@@ -201,6 +204,8 @@ struct Reader {
     file: usize,
     made: usize,
     anchors: BTreeMap<usize, (Node, usize)>,
+    /// Whether an alias was read.
+    repeats: bool,
     open: Vec<Open>,
 }
 
@@ -210,6 +215,7 @@ impl Reader {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let node = scalar(&text, style, tag.as_deref(), place);
+                self.made += 1;
                 self.add(node, anchor, 1)
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -227,6 +233,8 @@ impl Reader {
                 let Some((node, made)) = self.anchors.get(&anchor).cloned() else {
                     return Err(self.fault(place, "an alias is inside the node that it repeats"));
                 };
+                self.made += made;
+                self.repeats = true;
                 // A finding points at the alias, where the value is used.
                 self.add(Node { place, ..node }, 0, made)
             }
@@ -248,15 +256,18 @@ impl Reader {
         if self.open.len() >= DEEPEST {
             return Err(self.fault(place, "it is nested too deeply"));
         }
+        self.made += 1;
         let node = Node { place, value, merging: merging(tag) };
-        self.open.push(Open { node, anchor, made: 1, key: None, merged: Vec::new() });
+        let (keys, merged) = (BTreeSet::new(), Vec::new());
+        self.open.push(Open { node, anchor, made: 1, key: None, keys, merged });
         Ok(None)
     }
 
     fn add(&mut self, node: Node, anchor: usize, made: usize) -> Result<Option<Node>, Fault> {
-        self.made += made;
         if self.made > MOST {
-            return Err(self.fault(node.place, "its aliases make it too large"));
+            let problem = format!("it has more than {MOST} values: divide it");
+            let repeats = "its aliases make it too large";
+            return Err(self.fault(node.place, if self.repeats { repeats } else { &problem }));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), made));
@@ -283,7 +294,7 @@ impl Reader {
                 _ => open.merged.push(node),
             },
             (Value::Map(entries), Some(key)) => {
-                if entries.iter().any(|(name, _)| *name == key) {
+                if !open.keys.insert(key.clone()) {
                     let problem = "a key is there twice".to_owned();
                     return Err(Fault { place: Place { file, ..node.place }, problem });
                 }
@@ -303,7 +314,7 @@ impl Open {
                 continue;
             };
             for (key, node) in other {
-                if !own.iter().any(|(name, _)| *name == key) {
+                if self.keys.insert(key.clone()) {
                     own.push((key, node));
                 }
             }
@@ -386,5 +397,9 @@ mod tests {
         assert!(!problem(&"- ".repeat(100_000)).is_empty());
         assert_eq!(problem("a: &a [*a]\n"), "an alias is inside the node that it repeats");
         assert_eq!(problem("a: 1\na: 2\n"), "a key is there twice");
+        let many = "- [a, b]\n".repeat(40_000);
+        assert_eq!(problem(&many), "it has more than 100000 values: divide it");
+        // What is nested counts once.
+        assert_eq!(problem(&format!("- - - - - - [{}]\n", "a, ".repeat(90_000))), "");
     }
 }

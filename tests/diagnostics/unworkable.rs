@@ -73,6 +73,17 @@ unit "t.service""#, ""),
     (r#"file "x" from="t.j2" install="/etc/systemd/system/ssh.service.d/x.conf""#, "system-unit"),
     (r#"file "x" from="t.j2" install="/etc/systemd/system/t.service.d/x.conf""#, ""),
     (r#"file "x" from="t.j2" install="/etc/systemd/system/service.d/x.conf""#, "system-unit"),
+    (r#"unit "t.service" { section Service { set ExecStart "/bin/t"; }
+section Install { set RequiredBy ssh.service; }; }"#, "system-unit"),
+    (r#"unit "t.service" { section Service { set ExecStart "/bin/t"; }
+section Install { set RequiredBy other.service; }; }"#, ""),
+    (r#"unit "t.socket" action=install { section Socket { set ListenStream "/run/docker.sock"; }; }
+unit "t.service" action=install { section Service { set ExecStart "/bin/t"; }; }"#, "system-unit"),
+    (r#"unit "t.socket" action=install { section Socket { set ListenStream "/run/t/t.sock"
+set Symlinks "/etc/passwd"; }; }
+unit "t.service" action=install { section Service { set ExecStart "/bin/t"; }; }"#, "system-unit"),
+    (r#"unit "t.socket" action=install { section Socket { set ListenStream "/run/t/t.sock"; }; }
+unit "t.service" action=install { section Service { set ExecStart "/bin/t"; }; }"#, ""),
     (r#"file "x" from="t.j2" install="/etc/systemd/system/system.slice.d/x.conf""#, "system-unit"),
     (r#"file "x" from="t.j2" install="/usr/local/sbin/docker""#, "system-path"),
     (r#"file "x" from="t.j2" install="/usr/local/sbin/labctl""#, "system-path"),

@@ -34,10 +34,18 @@ fn hostile_files_are_refused_quickly() {
         format!("services: {{a: {{image: \"{}x{}\"}}}}", "${A:-".repeat(9000), "}".repeat(9000));
     let circle = "services: {a: {extends: b}, b: {extends: a}}";
     let itself = "include: [compose.yaml]\nservices: {}";
+    let chain = |length: usize| -> String {
+        let one = |it| format!("  s{it}: {{extends: s{}}}\n", it + 1);
+        let last = format!("  s{length}: {{image: x}}\n");
+        format!("services:\n{}{last}", (0..length).map(one).collect::<String>())
+    };
+    let (row, endless) = (chain(500), chain(20_000));
     for text in [
         &laughs,
         &deep,
         &defaults,
+        &row,
+        &endless,
         circle,
         itself,
         "\0",
@@ -52,6 +60,21 @@ fn hostile_files_are_refused_quickly() {
         assert!(code(text.as_bytes()).0 < 3, "{text}");
     }
     assert_eq!(code(b"services: {a: {image: \"\xff\"}}").0, 1);
+}
+
+#[test]
+fn files_that_include_each_other_in_many_ways_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Each includes all after it, so the ways through them double with each.
+    for it in 0..16 {
+        let after: Vec<String> = (it + 1..17).map(|next| format!("f{next}.yaml")).collect();
+        let text = format!("include: [{}]\nservices: {{}}\n", after.join(", "));
+        fs::write(folder.path().join(format!("f{it}.yaml")), text).expect("a file");
+    }
+    fs::write(folder.path().join("f16.yaml"), "services: {a: {image: x}}\n").expect("a file");
+    let run = labwright(folder.path(), &["import", "compose", "f0.yaml"]);
+    assert_eq!(run.code, 1, "{}", run.all());
+    assert!(run.all().contains("includes and extends files more than 1000 times"), "{}", run.all());
 }
 
 #[test]

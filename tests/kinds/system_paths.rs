@@ -14,7 +14,6 @@ const FREE: &[&str] =
 
 /// The folders to which modules and packages alike add files. labctl keeps what it replaces there.
 const ADDED_TO: &[&str] = &[
-    "/etc/alternatives",
     "/etc/apt",
     "/etc/cron.d",
     "/etc/cron.daily",

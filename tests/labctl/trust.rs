@@ -272,6 +272,7 @@ fn a_bundle_installs_nothing_over_what_a_machine_needs() {
         "/etc//x",
         "/usr/local/sbin/docker",
         "/usr/local/bin/labctl",
+        "/etc/alternatives/awk",
         "/usr/local",
         "/usr/local/lib/systemd/system/ssh.service",
         "/usr/local/lib/libc.so.6",

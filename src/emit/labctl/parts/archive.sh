@@ -150,8 +150,8 @@ closed_world() {
 
 # The places of files that a machine needs itself: no bundle installs anything there or below. The compiler refuses them too.
 NEVER_INSTALLED='
-/bin /boot /dev /efi /etc/adduser.conf /etc/apt/apt.conf /etc/apt/apt.conf.d /etc/apt/sources.list /etc/bash.bashrc
-/etc/bindresvport.blacklist /etc/cloud /etc/containerd /etc/crontab /etc/crypttab /etc/debconf.conf
+/bin /boot /dev /efi /etc/adduser.conf /etc/alternatives /etc/apt/apt.conf /etc/apt/apt.conf.d /etc/apt/sources.list
+/etc/bash.bashrc /etc/bindresvport.blacklist /etc/cloud /etc/containerd /etc/crontab /etc/crypttab /etc/debconf.conf
 /etc/debian_version /etc/default/grub /etc/default/ufw /etc/deluser.conf /etc/dhcpcd.conf /etc/docker /etc/dpkg
 /etc/environment /etc/ethertypes /etc/fstab /etc/gai.conf /etc/group /etc/gshadow /etc/host.conf /etc/hostname
 /etc/hosts /etc/init.d /etc/issue /etc/issue.net /etc/labwright/env /etc/labwright/secrets /etc/labwright/trust
@@ -160,8 +160,9 @@ NEVER_INSTALLED='
 /etc/pam.conf /etc/pam.d /etc/passwd /etc/profile /etc/protocols /etc/pve /etc/resolv.conf /etc/rpc /etc/selinux
 /etc/services /etc/shadow /etc/shells /etc/skel /etc/subgid /etc/subuid /etc/sudo.conf /etc/sudo_logsrvd.conf
 /etc/sudoers /etc/sudoers.d /etc/sv /etc/sysctl.conf /etc/terminfo /etc/timezone /etc/ufw /home /lib /lib64 /proc
-/root /run /sbin /sys /usr/bin /usr/games /usr/include /usr/lib /usr/lib64 /usr/sbin /usr/src /var/lib/apt
-/var/lib/containerd /var/lib/docker /var/lib/dpkg /var/lib/labwright /var/lib/systemd /var/lock /var/run'
+/root /run /sbin /sys /usr/bin /usr/games /usr/include /usr/lib /usr/lib64 /usr/libexec /usr/sbin /usr/src
+/var/lib/apt /var/lib/containerd /var/lib/docker /var/lib/dpkg /var/lib/labwright /var/lib/systemd /var/lock
+/var/run'
 
 # The programs that root runs by name: no bundle installs one in a folder in which sh looks for it first.
 NEVER_HIDDEN='
