@@ -241,6 +241,7 @@ FAULTS = {
     "BackupRepositoryDamaged": {r"labwright_backup_check_success\{.*": "0"},
     "BackupNotChecked": {r"labwright_backup_check_timestamp_seconds\{.*": "-4000000"},
     "BackupRestoreDrillFailed": {r"labwright_backup_drill_success\{.*": "0"},
+    "PoolNotWhole": {r"node_zfs_zpool_state\{.*state=\"online\".*": "0"},
     "DatabaseDumpFailed": {r"labwright_backup_dump_success\{.*": "0"},
     "PostgresDown": {r"pg_up\{.*": "0"},
     "PostgresConnectionsExhausted": {r"pg_stat_activity_count\{.*": "99"},

@@ -148,6 +148,51 @@ fn the_image_copies_with_its_own_version_and_busybox() {
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
 }
 
+/// An alert about the last run of a service that is gone would never end.
+#[test]
+fn what_a_service_left_for_the_exporter_goes_with_it() {
+    let payload = payload(
+        "host box kind=debian { os debian-13; address lan \"192.168.1.10\"
+         appdata \"/srv/appdata\" backup=daily; }
+         secret one\nservice grocy on=box\nservice node on=box module=node-exporter
+         service restic on=box { repository \"/srv/backups\"; password (secret)one; }
+         service copy module=rclone on=box {
+         folder \"/srv/backups\"; remote \"b2:x\"; config (secret)one\n}",
+        &[],
+        "box",
+    );
+    let Some(room) = Room::new() else { return };
+    let step = payload.path().join("activate.d/25-textfile.sh");
+    let answer = room.show(&step, "/step.sh").sh(
+        r"
+        mkdir -p /var/lib/node_exporter/textfile
+        sh /step.sh
+        cd /var/lib/node_exporter/textfile
+        touch own.prom labwright-own.prom labwright-dumps-daily.prom labwright-sync-copy.prom \
+            labwright-sync-old.prom labwright-vzdump-old.prom
+        for what in daily dump-daily check drill weekly dump-weekly; do
+            touch labwright-backup-restic-$what.prom labwright-backup-old-$what.prom
+        done
+        sh /step.sh
+        ls",
+        &[],
+    );
+    assert_eq!(
+        text(&answer.stdout).split_whitespace().collect::<Vec<_>>(),
+        [
+            "labwright-backup-restic-check.prom",
+            "labwright-backup-restic-daily.prom",
+            "labwright-backup-restic-drill.prom",
+            "labwright-backup-restic-dump-daily.prom",
+            "labwright-own.prom",
+            "labwright-sync-copy.prom",
+            "own.prom",
+        ],
+        "{}",
+        text(&answer.stderr)
+    );
+}
+
 /// Box, Jottacloud and others give a new token at each use, and the one before is good for nothing.
 #[test]
 fn a_token_that_rclone_renewed_is_kept_until_another_configuration_is_declared() {

@@ -73,6 +73,12 @@ fn debians_exporter_runs_as_it_is_started_on_a_hypervisor() {
 #[test]
 fn the_exporter_of_a_linux_container_measures_the_guest_and_not_its_host() {
     let lab = compiled(LAB, &[]);
+    // Pools, sensors, load and the kernel's counters are those of the host, everywhere.
+    for collector in ["zfs", "hwmon", "loadavg", "vmstat"] {
+        let flag = format!("--no-collector.{collector}");
+        assert!(lab.text("infra", "compose/compose.yaml").contains(&flag));
+        assert!(!lab.text("media", "compose/compose.yaml").contains(&flag));
+    }
     let flag = "--path.procfs=/host/proc";
     assert!(lab.text("infra", "compose/compose.yaml").contains(flag));
     assert!(!lab.text("media", "compose/compose.yaml").contains(flag));
@@ -85,6 +91,7 @@ fn the_exporter_of_a_linux_container_measures_the_guest_and_not_its_host() {
             echo 'MemTotal: 1048576 kB' >/host/proc/meminfo
             prometheus-node-exporter --web.listen-address=127.0.0.1:9100 \
             --collector.disable-defaults --collector.meminfo --path.rootfs=/host {flag} \
+            --no-collector.zfs --no-collector.hwmon --no-collector.loadavg --no-collector.vmstat \
             2>/dev/null &
             until curl -fsS http://127.0.0.1:9100/metrics >/tmp/scraped 2>/dev/null; do
                 kill -0 $!

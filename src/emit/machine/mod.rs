@@ -4,6 +4,7 @@
 mod addresses;
 pub mod archives;
 mod requirements;
+mod textfile;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("mounts.sh.j2", include_str!("mounts.sh.j2")),
         ("folders.sh.j2", include_str!("folders.sh.j2")),
         ("ssh.sh.j2", include_str!("ssh.sh.j2")),
+        ("textfile.sh.j2", include_str!("textfile.sh.j2")),
         ("endpoints.sh.j2", include_str!("endpoints.sh.j2")),
         ("within.sh.j2", include_str!("../within.sh.j2")),
     ])
@@ -45,6 +47,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     secrets(context, artifacts);
     folders(context, artifacts, diagnostics);
     requirements::emit(context, artifacts, diagnostics);
+    textfile::emit(context, artifacts, diagnostics);
     if context.this().kind.offers().system {
         step(
             context,

@@ -71,6 +71,7 @@ fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static
         "service" if true,
         "node" if !measured.machines.is_empty(),
         "temperature" if measured.bare_metal,
+        "zfs" if measured.bare_metal,
         "nfs" if measured.nfs,
         "container" if !measured.containers.is_empty(),
         "prometheus" if measured.itself,
