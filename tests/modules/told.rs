@@ -195,6 +195,12 @@ pub const TOLD: &[(&str, &str, &str, &[&str])] = &[
     ),
     ("portainer", "admin-password (secret)one", "web", &["TRUSTED_ORIGINS: 'app.example.org'"]),
     (
+        "portainer",
+        "admin-password (secret)one; image \"docker.io/portainer/portainer-ce:2.41.1\"",
+        "web",
+        &["TRUSTED_ORIGINS: 'https://app.example.org'"],
+    ),
+    (
         "romm",
         "library \"/srv/roms\"; auth-key (secret)one; \
          database-password (secret)one; database-root-password (secret)one",
