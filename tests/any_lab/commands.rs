@@ -100,17 +100,6 @@ const CASES: &[Case] = &[
         IMPORT,
     ),
     (
-        "keys of a compose file",
-        6000,
-        |at, count| {
-            compose(at, 1, "", |_| {
-                "  s:\n    image: busybox:1.37\n".to_owned()
-                    + &many(count, |it| format!("x-{it}: {it}\n"))
-            });
-        },
-        IMPORT,
-    ),
-    (
         "passwords of a compose file",
         400,
         |at, count| {
