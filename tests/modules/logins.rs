@@ -1,7 +1,7 @@
 //! Runs the proxies in front of a stand-in for each service that authenticates users: strangers are
 //! kept out, and nobody says who they are but the service.
 
-use super::visitors::START_TRAEFIK;
+use super::visitors::{NPM_HTTP, START_TRAEFIK};
 use super::{ECHO, PRELUDE, bundle_of};
 use crate::trixie::{Room, text};
 
@@ -206,10 +206,12 @@ fn nginx_lets_in_whom_the_login_knows() {
         let servers = super::visitors::servers(&routes);
         std::fs::write(
             payload.join("nginx.conf"),
-            format!("events {{}}\nhttp {{\n{servers}\n}}\n"),
+            format!("events {{}}\nhttp {{{NPM_HTTP}{servers}\n}}\n"),
         )
         .expect("a file");
-        let start = "nginx -c /payload/nginx.conf";
+        // It asks a name server for the program, at each request.
+        let start = "nginx -c /payload/nginx.conf
+            dnsmasq --no-resolv --user=root --pid-file= --listen-address=127.0.0.1 --bind-interfaces";
         let Some(said) = ask(login, login.nginx, &payload, start) else { return };
         let lines: Vec<&str> = said.lines().map(str::trim).collect();
         let stranger = format!("302 {}", login.sent);

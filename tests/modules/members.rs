@@ -40,10 +40,11 @@ fn user(container: &Container) -> Option<u32> {
 /// Variables that one container of a program needs alone, with the reason.
 const ALONE: &[(&str, &str, &str)] = &[
     ("authentik", "AUTHENTIK_LISTEN__", "the worker has no visitors"),
-    ("firefly-iii", "TRUSTED_PROXIES", "nobody visits the one that waits for its time"),
+    ("firefly-iii", "TRUSTED_PROX", "nobody visits the one that waits for its time"),
     ("nextcloud", "NEXTCLOUD_", "they count at the first start"),
     ("nextcloud", "POSTGRES_", "they count at the first start"),
     ("nextcloud", "PHP_UPLOAD_LIMIT", "nobody uploads there"),
+    ("nextcloud", "APACHE_BODY_LIMIT", "nobody uploads there"),
 ];
 
 /// Notes the folders that a service writes to and that are no state of it.

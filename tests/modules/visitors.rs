@@ -178,7 +178,7 @@ fn judge(said: &str) {
 /// The part of nginx-proxy-manager's configuration that says who knows names, whose word about a
 /// visitor's address counts, and what it tells programs (its `nginx.conf`, `ip_ranges.conf` and
 /// `proxy.conf`).
-const NPM_HTTP: &str = "
+pub const NPM_HTTP: &str = "
     resolver 127.0.0.1 ipv6=off;
     set_real_ip_from 10.0.0.0/8;
     set_real_ip_from 172.16.0.0/12;

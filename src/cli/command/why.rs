@@ -9,8 +9,10 @@ use super::{Format, json};
 use crate::artifact::Artifacts;
 use crate::cli::Exit;
 use crate::cli::console::Console;
-use crate::compile;
+use crate::compile::{self, Analyzed};
+use crate::diag::Diagnostics;
 use crate::emit;
+use crate::source::Sources;
 use crate::why::answer::Explainer;
 use crate::why::find::Target;
 use crate::why::question::{Question, Wrong, read};
@@ -44,16 +46,15 @@ impl Why {
             Err(unread) => return Ok(lab.report_unread(&unread, format, console)),
         };
         let mut analyzed = compile::analyze(&sources);
-        let checked = analyzed.check(&sources);
-        let Some(plan) = &checked.plan else {
-            lab.report(&checked.diagnostics, &sources, format, console);
-            return Ok(Exit::Findings);
-        };
-        let modules: BTreeSet<String> =
-            plan.model.services.iter().map(|service| service.module.clone()).collect();
+        let services = analyzed.model.iter().flat_map(|model| &model.services);
+        let modules: BTreeSet<String> = services.map(|service| service.module.clone()).collect();
         let Some(line) = &self.line else {
-            let explainer = Explainer::new(&sources, &modules);
-            let found = unused::unused(&explainer);
+            let checked = analyzed.check(&sources);
+            if checked.plan.is_none() {
+                lab.report(&checked.diagnostics, &sources, format, console);
+                return Ok(Exit::Findings);
+            }
+            let found = unused::unused(&Explainer::new(&sources, &modules));
             Console::result(&if self.format == Format::Json {
                 json(&why::json::unused(&found, &sources))?
             } else {
@@ -61,33 +62,23 @@ impl Why {
             })?;
             return Ok(Exit::Fine);
         };
-        // Most questions name the machine, and the others need not be built for it.
-        let named = plan.model.machines.iter().filter(|machine| line.contains(&machine.name));
-        let named: BTreeMap<String, Artifacts> = named
-            .filter_map(|machine| {
-                let emitters = emit::emitters();
-                let emitted = compile::artifacts_of(plan, &sources, &machine.name, emitters)?;
-                Some((machine.name.clone(), emitted.ok()?))
-            })
-            .collect();
-        let asked = match target(line, &named) {
-            Ok(target) => Ok(target),
-            Err(_) => match compile::artifacts(plan, &sources) {
-                Ok(machines) => target(line, &machines),
-                Err(found) => {
-                    lab.report(&found, &sources, format, console);
-                    return Ok(Exit::Findings);
-                }
-            },
-        };
+        // Few labs that somebody asks about have errors, so this does not wait for the checks.
+        let (asked, explainer) = rayon::join(
+            || asked(line, &mut analyzed, &sources),
+            || Explainer::new(&sources, &modules),
+        );
         let target = match asked {
             Ok(target) => target,
-            Err(Wrong { problem, help }) => {
+            Err(NoTarget::Faulty(found)) => {
+                lab.report(&found, &sources, format, console);
+                return Ok(Exit::Findings);
+            }
+            Err(NoTarget::Wrong(Wrong { problem, help })) => {
                 console.error(&problem, &help);
                 return Ok(Exit::Use);
             }
         };
-        let lines = Explainer::new(&sources, &modules).explain(&target);
+        let lines = explainer.explain(&target);
         let Target { machine, path, .. } = &target;
         Console::result(&if self.format == Format::Json {
             json(&why::json::answer(machine, path, &lines, &sources))?
@@ -96,6 +87,33 @@ impl Why {
         })?;
         Ok(Exit::Fine)
     }
+}
+
+/// Why nothing can be said about a line.
+enum NoTarget {
+    /// The lab has errors.
+    Faulty(Diagnostics),
+    /// The question is about nothing that the lab emits.
+    Wrong(Wrong),
+}
+
+/// Checks a lab and emits what a question is about.
+fn asked(line: &str, analyzed: &mut Analyzed, sources: &Sources) -> Result<Target, NoTarget> {
+    let checked = analyzed.check(sources);
+    let Some(plan) = &checked.plan else { return Err(NoTarget::Faulty(checked.diagnostics)) };
+    // Most questions name the machine, and the others need not be built for it.
+    let named = plan.model.machines.iter().filter(|machine| line.contains(&machine.name));
+    let named: BTreeMap<String, Artifacts> = named
+        .filter_map(|machine| {
+            let emitters = emit::emitters();
+            let emitted = compile::artifacts_of(plan, sources, &machine.name, emitters)?;
+            Some((machine.name.clone(), emitted.ok()?))
+        })
+        .collect();
+    target(line, &named).or_else(|_| {
+        let machines = compile::artifacts(plan, sources).map_err(NoTarget::Faulty)?;
+        target(line, &machines).map_err(NoTarget::Wrong)
+    })
 }
 
 /// Finds the file and the line that a question is about.
