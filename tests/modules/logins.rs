@@ -211,7 +211,8 @@ fn nginx_lets_in_whom_the_login_knows() {
         .expect("a file");
         // It asks a name server for the program, at each request.
         let start = "nginx -c /payload/nginx.conf
-            dnsmasq --no-resolv --user=root --pid-file= --listen-address=127.0.0.1 --bind-interfaces";
+            dnsmasq --no-resolv --user=root --pid-file= --bind-interfaces \
+                --listen-address=127.0.0.1";
         let Some(said) = ask(login, login.nginx, &payload, start) else { return };
         let lines: Vec<&str> = said.lines().map(str::trim).collect();
         let stranger = format!("302 {}", login.sent);

@@ -101,6 +101,22 @@ fn what_an_option_leaves_out_is_not_looked_for() {
     assert!(is_refused(format!("{PRELUDE}{service}\n")));
 }
 
+#[test]
+fn an_exporter_without_a_database_says_what_it_needs() {
+    let found = |options: &str| {
+        let service = format!("secret p\nservice postgres-exporter on=box {{ {options} }}\n");
+        let sources = Sources::with_standard_library(vec![SourceFile {
+            path: "lab.kdl".into(),
+            text: format!("{PRELUDE}{service}"),
+            layer: Layer::Lab,
+        }]);
+        let (found, _) = compile::check(&sources);
+        found.iter().map(|found| found.code.name.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("password (secret)p"), ["unmet-need"]);
+    assert_eq!(found("password (secret)p; address \"192.168.1.5:5432\""), Vec::<String>::new());
+}
+
 /// The options of the library that take any text, each with what it is.
 const ANY_TEXT: &[(&str, &str)] = &[
     ("restic repository", "an assertion says more of what is wrong"),

@@ -19,6 +19,7 @@ const ALONE: &[(&str, &str)] = &[
     ("backup/*", "what a backup does"),
     ("check.d/*", "a check of labctl"),
     ("cloud-init/*", "what a machine begins with"),
+    ("compose/again.sh", "what starts what Docker gave up"),
     ("compose/compose.yaml", "what containers run; names, images and networks are compared"),
     ("compose/containers.tsv", "digests of what a container is made from"),
     ("compose/networks.sh", "what makes networks"),
