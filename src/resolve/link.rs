@@ -327,6 +327,14 @@ fn needs(
                 .help("add one, or check the option that names it"),
             );
         }
+        if let Some(option) = node.property("one-by").and_then(Spanned::text) {
+            let ids: BTreeSet<ServiceId> = endpoints.iter().map(|one| one.service).collect();
+            let names = ids.iter().filter_map(|id| list.get(id.0 as usize).copied());
+            let names: Vec<&str> = names.collect();
+            if let Some(found) = several(service, node, (role, option), &names) {
+                diagnostics.push(found);
+            }
+        }
         let container = node.property("container").and_then(Spanned::text).map_or_else(
             || service.containers.first().map(|container| container.name.clone()),
             |name| Some(compose_name(&service.module, &service.name, name)),
@@ -340,6 +348,24 @@ fn needs(
         });
     }
     needs
+}
+
+/// Reports a need that several services meet, of which an option must say one.
+fn several(
+    service: &Service,
+    node: &Block<'_>,
+    (role, option): (&str, &str),
+    names: &[&str],
+) -> Option<Diagnostic> {
+    let [first, _, ..] = names else { return None };
+    let name = &service.name;
+    let all = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let message = format!("`{name}` needs one service that provides `{role}`, and there are {all}");
+    Some(
+        Diagnostic::new(&codes::UNMET_NEED, service.span, message)
+            .label(node.span, "the module says what it needs")
+            .help(format!("write which one into `{name}`, such as `{option} {first}`")),
+    )
 }
 
 /// What a link to a service may name: an endpoint, and whether it is a database's.

@@ -3,7 +3,7 @@
 
 use labwright::compile;
 use labwright::decl::types::Type;
-use labwright::diag::Diagnostics;
+use labwright::diag::{Diagnostic, Diagnostics, Severity};
 use labwright::resolve::options::option_specs;
 use labwright::source::{FileId, Layer, SourceFile, Sources};
 use labwright::syntax::{self, Scalar};
@@ -102,19 +102,34 @@ fn what_an_option_leaves_out_is_not_looked_for() {
 }
 
 #[test]
-fn an_exporter_without_a_database_says_what_it_needs() {
-    let found = |options: &str| {
-        let service = format!("secret p\nservice postgres-exporter on=box {{ {options} }}\n");
+fn an_exporter_needs_one_database() {
+    let databases = "secret s
+        service one module=vikunja on=box { url \"https://a.example.org/\"; secret-key (secret)s; \
+            database postgres; database-password (secret)p; }
+        service two module=vikunja on=box { url \"https://b.example.org/\"; secret-key (secret)s; \
+            database postgres; database-password (secret)p; }\n";
+    let found = |options: &str, databases: &str| {
+        let exporter = format!("service postgres-exporter on=box {{ {options} }}\n");
+        let service = format!("secret p\n{databases}{exporter}");
         let sources = Sources::with_standard_library(vec![SourceFile {
             path: "lab.kdl".into(),
             text: format!("{PRELUDE}{service}"),
             layer: Layer::Lab,
         }]);
         let (found, _) = compile::check(&sources);
-        found.iter().map(|found| found.code.name.to_owned()).collect::<Vec<_>>()
+        let errors = found.iter().filter(|found| found.severity() == Severity::Error);
+        let said = |found: &Diagnostic| (found.code.name, found.help.clone().unwrap_or_default());
+        errors.map(said).collect::<Vec<_>>()
     };
-    assert_eq!(found("password (secret)p"), ["unmet-need"]);
-    assert_eq!(found("password (secret)p; address \"192.168.1.5:5432\""), Vec::<String>::new());
+    let wants = |help: &str| vec![("unmet-need", help.to_owned())];
+    let all = "password (secret)p";
+    assert_eq!(found(all, ""), wants("add one, or check the option that names it"));
+    let help = "write which one into `postgres-exporter`, such as `database one`";
+    assert_eq!(found(all, databases), wants(help));
+    for one in ["database one", "database two", "address \"192.168.1.5:5432\"; database one"] {
+        assert_eq!(found(&format!("{all}; {one}"), databases), [], "{one}");
+    }
+    assert_eq!(found(&format!("{all}; address \"192.168.1.5:5432\""), ""), []);
 }
 
 /// The options of the library that take any text, each with what it is.

@@ -342,6 +342,11 @@ static NEEDS: NodeSchema = NodeSchema::new(
     ),
     optional("optional", Type::Bool, "Whether the lab may have none. Default: `#false`."),
     optional(
+        "one-by",
+        Type::Name,
+        "The option that says which service, where several provide the role and it uses one.",
+    ),
+    optional(
         "same-machine",
         Type::Bool,
         "Whether only services of its own machine count. Default: `#false`.",
