@@ -28,21 +28,27 @@ fn prometheus_starts_and_knows_every_target() {
         --web.listen-address=127.0.0.1:9090 2>log &
         until curl -fsS http://127.0.0.1:9090/-/ready >/dev/null 2>&1; do kill -0 $! || { cat \
         log; exit 1; }; done
-        # Targets are known a few seconds after it is ready.
-        timeout 60 sh -c 'until curl -fsS http://127.0.0.1:9090/api/v1/targets | tee targets | \
-        jq -e \".data.activeTargets != []\" >/dev/null; do sleep 0.2; done'
-        for job in alertmanager alloy-bare alloy-edge blackbox cadvisor exportarr-sonarr grafana \
-        loki node-bare node-edge postgres-exporter prometheus probe:routes; do
-            jq -e --arg job \"$job\" 'any(.data.activeTargets[]; .labels.job == $job)' targets \
-            >/dev/null || { echo \"no target of $job\"; exit 1; }
-        done
+        # Prometheus takes its targets over job by job, within seconds of being ready.
+        jobs='[\"alertmanager\",\"alloy-bare\",\"alloy-edge\",\"blackbox\",\"cadvisor\",
+            \"exportarr-sonarr\",\"grafana\",\"loki\",\"node-bare\",\"node-edge\",
+            \"postgres-exporter\",\"prometheus\",\"probe:routes\"]'
+        missing() {
+            curl -fsS http://127.0.0.1:9090/api/v1/targets >targets
+            jq -r --argjson jobs \"$jobs\" '$jobs - [.data.activeTargets[].labels.job] | .[]' targets
+        }
+        for _ in $(seq 300); do [ -n \"$(missing)\" ] || break; sleep 0.2; done
+        [ -z \"$(missing)\" ] || { echo \"no target of $(missing)\"; exit 1; }
         jq -e '.data.activeTargets | all(.labels.machine != null and .labels.service != null)' \
         targets
         jq -e '[.data.activeTargets[] | select(.labels.job == \"probe:routes\") | .scrapeUrl] | \
         length == 4
             and all(startswith(\"http://blackbox:9115/probe?module=route&target=http\"))' targets
-        curl -fsS http://127.0.0.1:9090/api/v1/alertmanagers | jq -e '.data | tostring | \
-        contains(\"alertmanager:9093\")'
+        for _ in $(seq 300); do
+            curl -fsS http://127.0.0.1:9090/api/v1/alertmanagers >alertmanagers
+            grep -q alertmanager:9093 alertmanagers && break
+            sleep 0.2
+        done
+        grep -q alertmanager:9093 alertmanagers
         curl -fsS http://127.0.0.1:9090/api/v1/rules | jq -e '[.data.groups[].rules[] | \
         select(.health == \"err\")] == []'
         kill $!",
