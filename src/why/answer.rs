@@ -54,14 +54,13 @@ impl<'s> Explainer<'s> {
         for list in [services, others, shrink::small(&search, &self.candidates)] {
             self.leave_out(&search, &list, &mut idle);
         }
-        let smaller = self.bench.edited(&idle.edits);
-        let (_, busy) = self.smaller(&search, &smaller, &idle);
+        let busy = self.busy_modules(&idle);
         let is_busy = |name: &str| busy.contains(name);
         for list in shrink::parts(&search, &self.candidates, is_busy, &idle) {
             self.leave_out(&search, &list, &mut idle);
         }
         let smallest = self.bench.edited(&idle.edits);
-        let bench = self.bench.within(&smallest, idle.edits.clone(), &busy);
+        let (bench, busy) = self.smaller(&search, &smallest, &idle);
         let quick = search.within(&bench, self.absent(&idle));
         let is_possible = |candidate: &Candidate| {
             let top = self.candidates.tops.get(candidate.top);

@@ -34,7 +34,8 @@ fn prometheus_starts_and_knows_every_target() {
             \"postgres-exporter\",\"prometheus\",\"probe:routes\"]'
         missing() {
             curl -fsS http://127.0.0.1:9090/api/v1/targets >targets
-            jq -r --argjson jobs \"$jobs\" '$jobs - [.data.activeTargets[].labels.job] | .[]' targets
+            jq -r --argjson jobs \"$jobs\" '$jobs - [.data.activeTargets[].labels.job] | .[]' \
+                targets
         }
         for _ in $(seq 300); do [ -n \"$(missing)\" ] || break; sleep 0.2; done
         [ -z \"$(missing)\" ] || { echo \"no target of $(missing)\"; exit 1; }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::visitors::{START_TRAEFIK, servers};
+use super::visitors::{START_NPM, START_TRAEFIK, servers};
 use super::{ECHO, PRELUDE, bundle_of};
 use crate::consumers;
 use crate::trixie::{Room, text};
@@ -55,9 +55,9 @@ module second version="1.0" {{
     )
 }
 
-/// A program that says what it was asked, and a server of names that knows every name.
+/// A program that says what it was asked.
 const PROGRAMS: &str = r#"
-import http.server, socket, sys, threading
+import http.server, threading
 
 class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -77,18 +77,6 @@ class Echo(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
 
-def names():
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 53))
-    while True:
-        asked, who = server.recvfrom(512)
-        end = asked.index(b"\0", 12) + 5
-        v4 = asked[end - 3] == 1
-        head = asked[:2] + b"\x81\x80\0\1" + (b"\0\1" if v4 else b"\0\0") + b"\0\0\0\0"
-        answer = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1" if v4 else b""
-        server.sendto(head + asked[12:end] + answer, who)
-
-threading.Thread(target=names, daemon=True).start()
 for port in (4533, 4534):
     threading.Thread(target=Server(("127.0.0.1", port), Echo).serve_forever).start()
 print("ready", flush=True)
@@ -107,7 +95,7 @@ fn ask(payload: &Path, start: &str, tls: bool, users: &str) -> Option<String> {
             for address in 192.168.1.2 192.168.1.50 192.168.1.51 203.0.113.9; do
                 ip addr add $address/32 dev lo
             done
-            printf '127.0.0.1 echo second\n' >>/etc/hosts
+            printf '127.0.0.1 echo other\n' >>/etc/hosts
             mkdir -p /run/secrets
             cp /programs/users /run/secrets/users
             python3 /programs/echo.py >/tmp/echo 2>&1 &
@@ -230,9 +218,9 @@ fn nginx_proxy_manager_does_what_a_route_says() {
         format!("events {{}}\nhttp {{\nresolver 127.0.0.1 ipv6=off;\n{}}}\n", servers(&routes));
     std::fs::write(folder.path().join("nginx.conf"), file).expect("a file");
     // The users' file is read by the workers.
-    let start = "chmod 0444 /run/secrets/users; nginx -c /payload/nginx.conf";
+    let start = format!("chmod 0444 /run/secrets/users\n{START_NPM}");
     let users = "ada:$apr1$W6lhZuV1$KnQ1hir.9NnyKgbZVMma.1\n";
-    let Some(said) = ask(folder.path(), start, false, users) else { return };
+    let Some(said) = ask(folder.path(), &start, false, users) else { return };
     judge(&said, "/kept/../x", &hostile);
 }
 

@@ -1,7 +1,7 @@
 //! Runs the proxies in front of a stand-in for each service that authenticates users: strangers are
 //! kept out, and nobody says who they are but the service.
 
-use super::visitors::{NPM_HTTP, START_TRAEFIK};
+use super::visitors::{NPM_HTTP, START_NPM, START_TRAEFIK, servers};
 use super::{ECHO, PRELUDE, bundle_of};
 use crate::trixie::{Room, text};
 
@@ -203,17 +203,13 @@ fn nginx_lets_in_whom_the_login_knows() {
         let routes =
             std::fs::read_to_string(payload.join("proxy/routes.json")).expect("the routes");
         let routes: serde_json::Value = serde_json::from_str(&routes).expect("JSON");
-        let servers = super::visitors::servers(&routes);
+        let servers = servers(&routes);
         std::fs::write(
             payload.join("nginx.conf"),
             format!("events {{}}\nhttp {{{NPM_HTTP}{servers}\n}}\n"),
         )
         .expect("a file");
-        // It asks a name server for the program, at each request.
-        let start = "nginx -c /payload/nginx.conf
-            dnsmasq --no-resolv --user=root --pid-file= --bind-interfaces \
-                --listen-address=127.0.0.1";
-        let Some(said) = ask(login, login.nginx, &payload, start) else { return };
+        let Some(said) = ask(login, login.nginx, &payload, START_NPM) else { return };
         let lines: Vec<&str> = said.lines().map(str::trim).collect();
         let stranger = format!("302 {}", login.sent);
         assert_eq!(lines.first(), Some(&stranger.as_str()), "{}: {said}", login.module);

@@ -35,10 +35,9 @@ service echo on=box {{
     )
 }
 
-/// A program that answers with the headers of the request, one that knows every user, and a server
-/// that knows where both are.
+/// A program that answers with the headers of the request, and one that knows every user.
 const PROGRAMS: &str = r#"
-import http.server, socket, threading
+import http.server, threading
 
 class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -52,16 +51,6 @@ class Echo(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
 
-def names():
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("127.0.0.1", 53))
-    while True:
-        asked, who = server.recvfrom(512)
-        end = asked.index(b"\0", 12) + 5
-        head = asked[:2] + b"\x81\x80\0\1\0\1\0\0\0\0"
-        server.sendto(head + asked[12:end] + b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1", who)
-
-threading.Thread(target=names, daemon=True).start()
 for port in (4533, 9000):
     threading.Thread(target=Server(("127.0.0.1", port), Echo).serve_forever).start()
 print("ready", flush=True)
@@ -189,6 +178,11 @@ pub const NPM_HTTP: &str = "
     real_ip_recursive on;
 ";
 
+/// Starts nginx with `/payload/nginx.conf`, and the name server that it asks for each program: one
+/// that reads `/etc/hosts`.
+pub const START_NPM: &str = "nginx -c /payload/nginx.conf
+    dnsmasq --no-resolv --user=root --pid-file= --bind-interfaces --listen-address=127.0.0.1";
+
 /// Writes the servers that nginx-proxy-manager makes of `routes.json`.
 pub fn servers(routes: &Value) -> String {
     let hosts = routes["hosts"].as_array().expect("hosts");
@@ -237,14 +231,13 @@ fn nginx_proxy_manager_judges_the_address_of_the_connection() {
         let text = format!("events {{}}\nhttp {{{NPM_HTTP}{directives}}}\n");
         std::fs::write(folder.path().join("nginx.conf"), text).expect("a file");
     };
-    let start = "nginx -c /payload/nginx.conf";
     write(&servers(&routes));
-    let Some(said) = visit(folder.path(), start, false) else { return };
+    let Some(said) = visit(folder.path(), START_NPM, false) else { return };
     judge(&said);
 
     // Without our directive the claim would count. If this ever fails, nothing above proves much.
     write(&servers(&routes).replace("set_real_ip_from unix:;", ""));
-    let said = visit(folder.path(), start, false).expect("a room");
+    let said = visit(folder.path(), START_NPM, false).expect("a room");
     assert!(said.contains("inside 172.30.0.1 200"), "{said}");
 }
 
@@ -260,19 +253,21 @@ fn no_part_of_a_guarded_host_is_open_to_strangers() {
     std::fs::write(folder.path().join("echo.py"), PROGRAMS).expect("a program");
     let Some(room) = Room::new() else { return };
     let answer = room.show(folder.path(), "/payload").sh(
-        "ip link set lo up
-        for address in 192.168.1.2 192.168.1.50 203.0.113.9; do
-            ip addr add $address/32 dev lo
-        done
-        printf '127.0.0.1 echo authentik\\n' >>/etc/hosts
-        python3 /payload/echo.py >/tmp/echo &
-        until grep -q ready /tmp/echo; do sleep 0.05; done
-        nginx -c /payload/nginx.conf
-        for visitor in 192.168.1.50 203.0.113.9; do
-            curl -s -o /dev/null -w '%{http_code} ' --interface $visitor \
-                --resolve guarded.example.org:80:192.168.1.2 \
-                http://guarded.example.org/outpost.goauthentik.io/start
-        done",
+        &format!(
+            "ip link set lo up
+            for address in 192.168.1.2 192.168.1.50 203.0.113.9; do
+                ip addr add $address/32 dev lo
+            done
+            printf '127.0.0.1 echo authentik\\n' >>/etc/hosts
+            python3 /payload/echo.py >/tmp/echo &
+            until grep -q ready /tmp/echo; do sleep 0.05; done
+            {START_NPM}
+            for visitor in 192.168.1.50 203.0.113.9; do
+                curl -s -o /dev/null -w '%{{http_code}} ' --interface $visitor \
+                    --resolve guarded.example.org:80:192.168.1.2 \
+                    http://guarded.example.org/outpost.goauthentik.io/start
+            done"
+        ),
         &[],
     );
     assert_eq!(text(&answer.stdout), "200 403 ", "{}", text(&answer.stderr));

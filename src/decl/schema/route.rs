@@ -13,7 +13,7 @@ pub static ROUTE: NodeSchema = NodeSchema::new(
 )
 .arguments(&[required("host", Type::Host, "The host name.")])
 .properties(&[
-    required("to", Type::Endpoint, "The endpoint's name."),
+    required("to", Type::Endpoint, "What of the service visitors reach."),
     required("via", Type::Entity("service"), "The proxy."),
     required("from", Type::Entity("zone"), "The zones that may use it.").list(),
     optional("auth", Type::Entity("service"), "The service that authenticates users first."),

@@ -39,8 +39,8 @@ static SERVICE_FIELDS: &[Child] = &[
 
 static EXPOSE: NodeSchema =
     NodeSchema::new("expose", "Opens an endpoint to zones, directly.", "expose web to=lan,tunnel")
-        .arguments(&[required("endpoint", Type::Endpoint, "The endpoint's name.")])
-        .properties(&[required("to", Type::Entity("zone"), "The zones.").list()]);
+        .arguments(&[required("endpoint", Type::Endpoint, "What is opened.")])
+        .properties(&[required("to", Type::Entity("zone"), "The zones that may reach it.").list()]);
 static LINK: NodeSchema = NodeSchema::new(
     "link",
     "Lets the service connect to another one, where nothing else says that it does: neither the \
@@ -65,7 +65,7 @@ static PORT: NodeSchema = NodeSchema::new(
     "port web 3001 address=\"127.0.0.1\"",
 )
 .arguments(&[
-    required("endpoint", Type::Endpoint, "The endpoint's name."),
+    required("endpoint", Type::Endpoint, "What gets the port."),
     optional(
         "port",
         Type::Ports,
