@@ -60,6 +60,7 @@ mod name_without_dns;
 mod networks_overlap;
 mod own_address_unfit;
 mod own_address_unused;
+mod places;
 mod pool_impossible;
 mod port_at_foreign_address;
 mod port_moved;

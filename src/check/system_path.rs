@@ -1,6 +1,7 @@
 //! Finds shares, states, datasets and installed files at paths that a machine needs itself.
 
 use super::Rule;
+use super::places::{CLOSED, FILES, HOMES, KEPT, OPEN, SHARED};
 use super::programs::hides;
 use super::units::of_system;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
@@ -14,174 +15,6 @@ pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code =
     codes::code!("system-path", Error, "a folder is where the machine keeps what it needs");
-
-/// The folders that no folder of the lab may be, or lie in, each with what it is for.
-const CLOSED: &[(&str, &str)] = &[
-    ("/bin", "holds the system's programs"),
-    ("/boot", "holds what the machine starts from"),
-    ("/dev", "holds the machine's devices"),
-    ("/efi", "holds what the machine starts from"),
-    ("/etc/alternatives", "says which of several programs is meant"),
-    ("/etc/labwright", "holds secrets and configuration that bundles install"),
-    ("/etc/pve", "is Proxmox's own file system"),
-    ("/etc/ssh", "holds the keys and settings of sshd"),
-    ("/etc/systemd", "holds the system's units"),
-    ("/lib", "holds the system's libraries"),
-    ("/lib64", "holds the system's libraries"),
-    ("/proc", "is the kernel's own file system"),
-    ("/run", "is emptied at each start"),
-    ("/sbin", "holds the system's programs"),
-    ("/sys", "is the kernel's own file system"),
-    ("/usr/bin", "holds the system's programs"),
-    ("/usr/lib", "holds the system's libraries"),
-    ("/usr/libexec", "holds the system's programs"),
-    ("/usr/local/lib/labwright", "holds scripts that bundles install"),
-    ("/usr/local/lib", "holds libraries and units that come before the system's"),
-    ("/usr/sbin", "holds the system's programs"),
-    ("/var/lib/apt", "holds the lists of packages"),
-    ("/var/lib/containerd", "holds Docker's images"),
-    ("/var/lib/docker", "holds Docker's images and volumes"),
-    ("/var/lib/dpkg", "holds the state of installed packages"),
-    ("/var/lib/labwright", "holds the generations of labctl"),
-    ("/var/lib/systemd", "holds the state of systemd"),
-    ("/var/lock", "leads to `/run`, which is emptied at each start"),
-    ("/var/run", "leads to `/run`, which is emptied at each start"),
-    ("/usr/games", "holds the system's programs"),
-    ("/usr/include", "holds what programs are made with"),
-    ("/usr/lib64", "holds the system's libraries"),
-    ("/usr/src", "holds what programs are made with"),
-];
-
-/// The folders that no folder of the lab may be, or lie in, while modules may install files there.
-const SHARED: &[(&str, &str)] = &[
-    ("/etc/apt", "says where packages come from"),
-    ("/etc/ca-certificates", "says whom the machine trusts"),
-    ("/etc/cron.d", "holds schedules of the system"),
-    ("/etc/default", "holds settings of the system's programs"),
-    ("/etc/fail2ban", "holds the settings of fail2ban"),
-    ("/etc/kernel", "holds what is done with a new kernel"),
-    ("/etc/modprobe.d", "holds settings of the kernel's modules"),
-    ("/etc/modules-load.d", "lists the kernel's modules"),
-    ("/etc/network", "holds the machine's addresses"),
-    ("/etc/profile.d", "is read whenever somebody logs in"),
-    ("/etc/security", "decides who may do what"),
-    ("/etc/ssl", "says whom the machine trusts"),
-    ("/etc/sysctl.d", "holds settings of the kernel"),
-    ("/etc/udev", "names the machine's devices"),
-    ("/etc/ufw", "holds the firewall"),
-    ("/etc/zfs", "lists the pools"),
-    ("/tmp", "is emptied at each start"),
-    ("/usr/local/bin", "holds labctl and programs of the system"),
-    ("/usr/local/sbin", "holds programs of the system"),
-    ("/usr/share", "holds what the system's programs read"),
-    ("/var/lib/cloud", "holds what cloud-init has done"),
-    ("/var/lib/dbus", "holds the machine's identity"),
-    ("/var/lib/pve-cluster", "holds the configuration of Proxmox"),
-    ("/var/spool/cron", "holds schedules of users"),
-    ("/var/tmp", "is emptied after a while"),
-    ("/usr/local/lib/labwright-databases", "holds scripts that bundles install"),
-    ("/var/lib/nfs", "holds the state of NFS"),
-    ("/var/lib/pam", "holds the state of logins"),
-    ("/var/lib/private", "holds the state of services"),
-    ("/var/lib/sudo", "holds the state of sudo"),
-    ("/var/lib/ucf", "holds the state of settings"),
-    ("/var/mail", "holds the users' mail"),
-];
-
-/// The folders that no folder of the lab may be, while others may lie in them.
-const KEPT: &[(&str, &str)] = &[
-    ("/home", "holds the admins' keys"),
-    ("/root", "is the home of root"),
-    ("/usr/local", "holds the system's programs"),
-    ("/var/cache", "holds what programs keep between runs"),
-    ("/var/log", "holds the system's logs"),
-];
-
-/// The files, and folders of files, that no file of a module replaces.
-const FILES: &[(&str, &str)] = &[
-    ("/etc/apt/apt.conf", "holds the settings of apt"),
-    ("/etc/apt/apt.conf.d", "holds the settings of apt"),
-    ("/etc/apt/sources.list", "says where packages come from"),
-    ("/etc/cloud", "holds the settings of cloud-init"),
-    ("/etc/bash.bashrc", "is read whenever somebody logs in"),
-    ("/etc/crontab", "holds schedules of the system"),
-    ("/etc/crypttab", "lists the encrypted disks that the machine needs"),
-    ("/etc/default/grub", "says how the machine starts"),
-    ("/etc/default/ufw", "holds the firewall"),
-    ("/etc/docker", "holds the settings of Docker, which the bundle writes"),
-    ("/etc/environment", "is read whenever somebody logs in"),
-    ("/etc/fstab", "lists the disks that the machine needs"),
-    ("/etc/group", "lists the groups"),
-    ("/etc/gshadow", "lists the groups"),
-    ("/etc/labwright/env", "holds variables with secrets"),
-    ("/etc/labwright/firewall", "holds the firewall"),
-    ("/etc/labwright/secrets", "holds the secrets of all services"),
-    ("/etc/labwright/trust", "says whose bundles the machine takes"),
-    ("/etc/hostname", "holds the machine's name"),
-    ("/etc/hosts", "holds the machine's name"),
-    ("/etc/ld.so.conf", "says where programs find their libraries"),
-    ("/etc/ld.so.preload", "is loaded into every program"),
-    ("/etc/localtime", "is the machine's time zone"),
-    ("/etc/login.defs", "says how accounts are made"),
-    ("/etc/machine-id", "is the machine's identity"),
-    ("/etc/netplan", "holds the machine's addresses"),
-    ("/etc/network/interfaces", "holds the machine's addresses"),
-    ("/etc/nftables.conf", "holds the system's own firewall"),
-    ("/etc/nsswitch.conf", "says where users and names are looked up"),
-    ("/etc/pam.d", "decides who may log in"),
-    ("/etc/passwd", "lists the users"),
-    ("/etc/profile", "is read whenever somebody logs in"),
-    ("/etc/resolv.conf", "names the resolvers"),
-    ("/etc/shadow", "holds the passwords of the users"),
-    ("/etc/sudoers", "decides who may become root"),
-    ("/etc/subgid", "lists the groups that users may use"),
-    ("/etc/subuid", "lists the users that users may use"),
-    ("/etc/sudoers.d", "decides who may become root"),
-    ("/etc/sysctl.conf", "holds settings of the kernel"),
-    ("/etc/sysctl.d/60-labwright.conf", "holds settings of the kernel, which the bundle writes"),
-    ("/etc/timezone", "is the machine's time zone"),
-    ("/etc/ufw", "holds the firewall"),
-    ("/etc/adduser.conf", "says how accounts are made"),
-    ("/etc/bindresvport.blacklist", "lists ports that are taken"),
-    ("/etc/containerd", "holds the settings of Docker"),
-    ("/etc/debconf.conf", "holds the settings of packages"),
-    ("/etc/debian_version", "says which system it is"),
-    ("/etc/deluser.conf", "says how accounts are removed"),
-    ("/etc/dhcpcd.conf", "holds the machine's addresses"),
-    ("/etc/dpkg", "holds the settings of packages"),
-    ("/etc/ethertypes", "names protocols"),
-    ("/etc/gai.conf", "says where names are looked up"),
-    ("/etc/host.conf", "says where names are looked up"),
-    ("/etc/init.d", "starts the system's programs"),
-    ("/etc/issue", "is shown before somebody logs in"),
-    ("/etc/issue.net", "is shown before somebody logs in"),
-    ("/etc/ld.so.conf.d", "says where programs find their libraries"),
-    ("/etc/logrotate.conf", "says when logs are replaced"),
-    ("/etc/os-release", "says which system it is"),
-    ("/etc/pam.conf", "decides who may log in"),
-    ("/etc/protocols", "names protocols"),
-    ("/etc/rpc", "names protocols"),
-    ("/etc/selinux", "decides who may do what"),
-    ("/etc/services", "names protocols"),
-    ("/etc/shells", "lists the shells"),
-    ("/etc/skel", "is what homes begin with"),
-    ("/etc/sudo.conf", "decides who may become root"),
-    ("/etc/sudo_logsrvd.conf", "decides who may become root"),
-    ("/etc/sv", "starts the system's programs"),
-    ("/etc/terminfo", "describes terminals"),
-];
-
-/// The homes, in which no file of a module is. A service may keep a folder there.
-const HOMES: &[(&str, &str)] =
-    &[("/home", "holds the admins' keys"), ("/root", "is the home of root")];
-
-/// The folders below closed ones that modules may install files into.
-const OPEN: &[&str] = &[
-    "/etc/labwright",
-    "/etc/ssh/sshd_config.d",
-    "/usr/local/lib/labwright",
-    "/usr/local/lib/labwright-databases",
-];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {
@@ -385,6 +218,14 @@ mod tests {
             "/usr/local/lib/libc.so.6",
             "/etc/systemd/network/10-lan.network.d/x.conf",
             "/etc/systemd/x.d/y",
+            "/etc/default/docker",
+            "/etc/polkit-1/rules.d/x.rules",
+            "/etc/security/access.conf",
+            "/etc/ssl/openssl.cnf",
+            "/usr/local/libexec/docker/cli-plugins/docker-compose",
+            "/usr/local/share/polkit-1/rules.d/x.rules",
+            "/usr/share/perl5/Debconf/Db.pm",
+            "/usr/share/x/y",
         ];
         for path in kept {
             assert!(kept_from_files(path).is_some(), "{path}");
@@ -403,6 +244,12 @@ mod tests {
             "/etc/ssh/sshd_config.d/x.conf",
             "/usr/share/keyrings/x.gpg",
             "/etc/default/x",
+            "/etc/dbus-1/system.d/x.conf",
+            "/etc/security/limits.d/x.conf",
+            "/etc/ssl/certs/x.pem",
+            "/etc/udev/rules.d/70-x.rules",
+            "/usr/local/share/ca-certificates/x.crt",
+            "/usr/local/share/x/y",
         ];
         for path in free {
             assert_eq!(kept_from_files(path), None, "{path}");

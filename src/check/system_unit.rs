@@ -64,9 +64,9 @@ const MAKING: &[(&str, &str, &[&str])] = &[
 
 #[rustfmt::skip] // A table is read line by line.
 const RUNTIME: &[&str] = &[
-    "containerd", "credentials", "cryptsetup", "dbus", "docker", "initctl", "labwright", "lock",
-    "log", "lxc", "mount", "netns", "network", "pve", "rpcbind", "shm", "sshd", "sudo", "systemd",
-    "udev", "user",
+    "containerd", "credentials", "crond", "cryptsetup", "dbus", "docker", "initctl", "labwright",
+    "lock", "log", "lxc", "mount", "netns", "network", "pve", "rpcbind", "shm", "sshd", "sudo",
+    "systemd", "udev", "user",
 ];
 
 /// The settings that say what becomes of the machine when a unit ends.
@@ -89,6 +89,13 @@ const LISTENING: &[&str] = &[
     "ListenMessageQueue",
     "Symlinks",
 ];
+
+/// The settings by which systemd writes to a file, or removes it when the unit stops.
+const WRITING: &[&str] = &["PIDFile", "StandardOutput", "StandardError", "OpenFile"];
+
+/// The beginnings of names on the bus that are those of the system. Of two units with one name,
+/// systemd loads the first alone.
+const BUS: &[&str] = &["org.debian.", "org.freedesktop."];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for service in &plan.model.services {
@@ -188,6 +195,18 @@ fn problem(unit: &Unit, service: &Service) -> Option<(String, String)> {
             format!("give the socket in `{}` a folder of the service's own", line.0),
         ));
     }
+    let mut written = named("Service", WRITING);
+    if let Some((line, why)) = written.find_map(|line| Some((line, writes(line)?))) {
+        let does = if line.0 == "PIDFile" { "remove" } else { "write" };
+        let why =
+            format!("of `{of}` would {does} a file of the system, by its `{}`: {why}", line.0);
+        return Some((why, format!("give `{}` a file of the service's own", line.0)));
+    }
+    let mut on_bus = named("Service", &["BusName"]);
+    if let Some(line) = on_bus.find(|(_, name)| BUS.iter().any(|start| name.starts_with(start))) {
+        let why = format!("of `{of}` takes the name `{}`, which is the system's", line.1);
+        return Some((why, without(line)));
+    }
     let mut taken = named("Install", &["Alias", "Also"]);
     if let Some((line, why)) = taken.find_map(|line| Some((line, of_system(line.1)?))) {
         let does = if line.0 == "Alias" { "takes the place of" } else { "would take with it" };
@@ -197,13 +216,37 @@ fn problem(unit: &Unit, service: &Service) -> Option<(String, String)> {
     None
 }
 
+/// Returns why a setting may not write to the file that it names, if it does.
+fn writes((name, value): (&str, &str)) -> Option<String> {
+    let path = match name {
+        // A path that is no whole one is below `/run`.
+        "PIDFile" if !value.starts_with('/') => return taken_in(&format!("/run/{value}")),
+        "PIDFile" => value,
+        "OpenFile" => {
+            let mut parts = value.split(':');
+            let path = parts.next()?;
+            let options = parts.nth(1).unwrap_or_default();
+            if options.split(',').any(|option| option == "read-only") {
+                return None;
+            }
+            path
+        }
+        _ => {
+            let (way, path) = value.split_once(':')?;
+            ["file", "append", "truncate"].contains(&way).then_some(path)?
+        }
+    };
+    taken_in(path)
+}
+
 /// Returns why nothing may be put at a path, where programs of the system have theirs.
 fn taken_in(path: &str) -> Option<String> {
     let Some(rest) = ["/run/", "/var/run/"].iter().find_map(|run| path.strip_prefix(run)) else {
         return needed(path);
     };
     let first = rest.split('/').next().unwrap_or_default();
-    let name = first.strip_suffix(".sock").unwrap_or(first);
+    let ending = [".sock", ".pid"].iter().find_map(|ending| first.strip_suffix(ending));
+    let name = ending.unwrap_or(first);
     RUNTIME.contains(&name).then(|| format!("`/run/{first}` belongs to programs of the system"))
 }
 
@@ -249,7 +292,7 @@ fn dropped_in(path: &str) -> Option<(&str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dropped_in, ends_work};
+    use super::{dropped_in, ends_work, writes};
 
     #[test]
     fn units_that_end_the_work_are_known() {
@@ -258,6 +301,32 @@ mod tests {
         }
         for unit in ["sleepy.service", "multi-user.target", "systemd-journald.service"] {
             assert!(!ends_work(unit), "{unit}");
+        }
+    }
+
+    #[test]
+    fn a_unit_writes_to_files_of_its_own() {
+        let refused = [
+            ("PIDFile", "/run/sshd.pid"),
+            ("PIDFile", "docker.pid"),
+            ("PIDFile", "/etc/passwd"),
+            ("StandardOutput", "truncate:/etc/fstab"),
+            ("StandardError", "append:/usr/bin/sh"),
+            ("OpenFile", "/etc/shadow:x:truncate"),
+        ];
+        for line in refused {
+            assert!(writes(line).is_some(), "{line:?}");
+        }
+        let own = [
+            ("PIDFile", "/run/x/x.pid"),
+            ("PIDFile", "x.pid"),
+            ("StandardOutput", "journal"),
+            ("StandardOutput", "append:/var/log/x.log"),
+            ("OpenFile", "/etc/passwd:x:read-only"),
+            ("OpenFile", "/srv/x"),
+        ];
+        for line in own {
+            assert_eq!(writes(line), None, "{line:?}");
         }
     }
 

@@ -9,7 +9,8 @@ use crate::syntax::Scalar;
 
 /// Returns the name of a type's values, without an example.
 pub fn article(ty: Type) -> String {
-    ty.describe().split(" such as").next().unwrap_or_default().to_owned()
+    let name = ty.describe();
+    name.split(" such as").next().unwrap_or_default().trim_end_matches(',').to_owned()
 }
 
 /// Describes a scalar.
@@ -31,7 +32,11 @@ pub fn advice(ty: Type, scalar: &Scalar<'_>, written: &str) -> String {
     let instead = match scalar {
         Scalar::Text(text) => instead_of_text(ty, text),
         Scalar::Integer(number) => match ty {
-            Type::Size => Some(format!("say the unit: `\"{number}GiB\"`")),
+            // Who writes thousands means what other programs count in.
+            Type::Size => {
+                let unit = if *number < 1_000 { "GiB" } else { "MiB" };
+                Some(format!("say the unit: `\"{number}{unit}\"`"))
+            }
             Type::Duration => Some(format!("say the unit: `\"{number}d\"`")),
             Type::Mode | Type::FileMode => {
                 Some("put it in quotes: KDL reads `0755` as the number 755".to_owned())
@@ -89,6 +94,13 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             let name = name.trim_matches('-');
             if name.len() > LONGEST_NAME {
                 return Some(format!("write a name of {LONGEST_NAME} characters at the most"));
+            }
+            if let Some(foreign) = text.chars().find(|one| one.is_alphabetic() && !one.is_ascii()) {
+                return Some(format!(
+                    "write a name of the letters a to z, digits and hyphens: `{foreign}` is \
+                     U+{:04X}",
+                    u32::from(foreign)
+                ));
             }
             (text.is_ascii() && is_name(name)).then(|| {
                 format!("write `{name}`: a name has lower-case letters, digits and hyphens")

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::flags::passwords;
 use super::hosts::with_hosts;
 use super::kdl::{Given, Line, braced, line};
 use super::ledger::{At, Fate};
@@ -176,10 +177,21 @@ struct Hidden {
     name: String,
 }
 
+/// Returns whether a command line has a secret in it.
+pub fn has_secret(words: &[String], around: &Around<'_>) -> bool {
+    !hidden(words, around).is_empty()
+}
+
 /// Finds the secrets of a command line.
 fn hidden(words: &[String], around: &Around<'_>) -> Vec<Hidden> {
+    let all: Vec<&str> = words.iter().map(String::as_str).collect();
+    let short = passwords(&all);
     let mut found = Vec::new();
     for (number, word) in words.iter().enumerate() {
+        if let Some((_, place)) = short.iter().find(|(of, _)| *of == number) {
+            found.push(Hidden { number, place: place.clone(), name: "password".to_owned() });
+            continue;
+        }
         let flag = word.starts_with('-');
         if flag && let Some((name, value)) = word.split_once('=') {
             if !is_variable(value) && (is_secret(name, value) || around.secrets.hides(value)) {
@@ -209,23 +221,24 @@ fn hidden(words: &[String], around: &Around<'_>) -> Vec<Hidden> {
 /// Returns whether a word is itself a command line with a secret in it, as after `sh -c`.
 fn has_flag_with_secret(word: &str) -> bool {
     let parts: Vec<&str> = word.split_whitespace().collect();
-    parts.len() > 1
-        && parts.iter().enumerate().any(|(number, part)| {
-            let value = |value: &str| !is_variable(value.trim_matches(['"', '\'']));
-            match part.split_once('=') {
-                Some((name, text)) if !text.is_empty() => {
-                    value(text) && is_secret(name.trim_start_matches('-'), text)
+    !passwords(&parts).is_empty()
+        || parts.len() > 1
+            && parts.iter().enumerate().any(|(number, part)| {
+                let value = |value: &str| !is_variable(value.trim_matches(['"', '\'']));
+                match part.split_once('=') {
+                    Some((name, text)) if !text.is_empty() => {
+                        value(text) && is_secret(name.trim_start_matches('-'), text)
+                    }
+                    _ => {
+                        let next = parts.get(number + 1).copied().unwrap_or_default();
+                        part.starts_with("--")
+                            && !next.is_empty()
+                            && !next.starts_with('-')
+                            && value(next)
+                            && is_secret(part, next)
+                    }
                 }
-                _ => {
-                    let next = parts.get(number + 1).copied().unwrap_or_default();
-                    part.starts_with("--")
-                        && !next.is_empty()
-                        && !next.starts_with('-')
-                        && value(next)
-                        && is_secret(part, next)
-                }
-            }
-        })
+            })
 }
 
 /// A command line with secrets in it.

@@ -13,6 +13,7 @@ mod conversion;
 mod databases;
 mod dotenv;
 mod files;
+mod flags;
 mod fronts;
 mod gpu;
 mod group;

@@ -1,5 +1,6 @@
 //! Converts how a container runs: its rights, limits, devices, health and neighbours.
 
+use super::command::has_secret;
 use super::group::joins;
 use super::internal;
 use super::kdl::{Given, Line, line};
@@ -256,7 +257,7 @@ pub fn health(service: &At<'_>, around: &mut Around<'_>) -> Option<Line> {
         }
         return None;
     }
-    if rest.iter().any(|word| around.secrets.hides(word) || word.contains('\0')) {
+    if has_secret(rest, around) || rest.iter().any(|word| word.contains('\0')) {
         around.ledger.lost(&at, "it has a secret in it, which no file may hold");
         let finding = format!(
             "the health check of `{}` has a secret in it, and is missing",

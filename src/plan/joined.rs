@@ -1,6 +1,7 @@
 //! The names that are joined from several names of the lab, such as the file of a dump. Different
 //! names can join to the same one: `m` and `web-data`, or `m-web` and `data`.
 
+use super::backups::BackupPlan;
 use super::{MachinePlan, Plan, secret_path};
 use crate::model::{
     Database, Disk, Engine, FirstStart, Machine, MachineId, Model, MountKind, Pool, Role,
@@ -35,6 +36,7 @@ pub fn joined(plan: &Plan<'_>) -> Vec<Joined> {
         names.extend(dumps(plan.model, id, plan.machine(id)));
         names.extend(volumes(plan.model, id, plan.machine(id)));
         names.extend(secrets(plan.model, id, plan.machine(id)));
+        names.extend(measurements(plan, id));
     }
     names.extend(jobs(plan));
     names.extend(boards(plan.model));
@@ -139,6 +141,34 @@ pub fn dump_file(database: &Database) -> String {
 pub fn dump_name(database: &Database) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     database.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect()
+}
+
+/// Lists the files of measurements that backups write on a machine.
+fn measurements<'p>(plan: &'p Plan<'_>, machine: MachineId) -> impl Iterator<Item = Joined> + 'p {
+    let here = plan.backups.iter().filter(move |own| plan.model[own.service].machine == machine);
+    here.flat_map(move |backup| {
+        let service = &plan.model[backup.service];
+        let joined = move |name| Joined {
+            kind: "file of measurements",
+            place: plan.model[machine].name.clone(),
+            name,
+            what: format!("backup service `{}`", service.name),
+            owner: service.name.clone(),
+            span: service.span,
+        };
+        measured(backup, &service.name).into_iter().map(joined)
+    })
+}
+
+/// Lists the names of the files, without their ending, in which a backup service says how its last
+/// runs were.
+pub fn measured(backup: &BackupPlan, service: &str) -> Vec<String> {
+    let classes = backup.schedule.keys().flat_map(|class| {
+        ["", "dump-"].map(|what| format!("labwright-backup-{service}-{what}{}", class.name()))
+    });
+    let checks = backup.check.iter().flat_map(|_| ["check", "drill"]);
+    let checks = checks.map(|what| format!("labwright-backup-{service}-{what}"));
+    classes.chain(checks).collect()
 }
 
 fn partitions<'p>(

@@ -113,6 +113,11 @@ pub fn undeclared(name: &str, span: Span, secrets: &Secrets) -> Diagnostic {
             Diagnostic::new(&codes::UNDECLARED_SECRET, span, format!("there is no secret `{name}`"))
                 .help(format!("did you mean `{near}`?"))
         }
+        None if name.strip_prefix("(secret)").is_some_and(|name| secrets.id(name).is_some()) => {
+            let message = "`(secret)` in quotes is a part of the text";
+            Diagnostic::new(&codes::UNDECLARED_SECRET, span, message)
+                .help("write `(secret)NAME`, without quotes around it")
+        }
         // It may be the secret itself, typed in by mistake.
         None => Diagnostic::new(
             &codes::UNDECLARED_SECRET,

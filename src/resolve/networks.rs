@@ -175,7 +175,7 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
         bad(
             block.span,
             format!("network `{}` has no prefix", block.key()),
-            "add `cidr=\"192.168.1.0/24\"`".to_owned(),
+            "add `cidr=…`, a prefix such as `\"192.168.1.0/24\"`".to_owned(),
         );
     }
     let mut gateways: Vec<IpAddr> = Vec::new();

@@ -29,6 +29,27 @@ const MODELLED: &[(&str, &str)] = &[
     ("scale", "remove it: a lab runs one container of each kind"),
 ];
 
+/// Says how a service has what compose calls by a name, if compose knows it.
+pub(super) fn of_compose(name: &str) -> Option<String> {
+    let name = if name == "env" { "environment" } else { name };
+    if let Some((_, help)) = MODELLED.iter().find(|(known, _)| *known == name) {
+        return Some((*help).to_owned());
+    }
+    match name {
+        "ports" => Some(
+            "`port ENDPOINT 8080` gives an endpoint another port of the machine, and `expose \
+             ENDPOINT to=ZONE` opens it"
+                .to_owned(),
+        ),
+        "restart" => {
+            Some("remove it: a container is started again until somebody stops it".to_owned())
+        }
+        _ => compose_schema::keys()
+            .any(|key| key == name)
+            .then(|| format!("what a module has no option for is written `raw compose.{name} …`")),
+    }
+}
+
 /// Adds a service's `raw` nodes.
 pub fn fill(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) {
     for node in block.all("raw") {
@@ -185,17 +206,23 @@ pub(super) fn has_fault(node: &Block<'_>) -> bool {
 /// Returns the value of a `raw` node, if compose takes it and the lab allows it.
 fn held(node: &Block<'_>, key: &str, diagnostics: &mut Diagnostics) -> Option<Data> {
     // Compose accepts any key that begins with `x-`, and ignores it.
-    if !key.starts_with("x-") && !compose_schema::keys().any(|known| known == key) {
+    let is_known = |key: &str| compose_schema::keys().any(|known| known == key);
+    if !key.starts_with("x-") && !is_known(key) {
+        let below = key.split_once('.').filter(|(above, _)| is_known(above));
+        let below = below.map(|(above, _)| format!("write `raw compose.{above} {{ NAME … }}`"));
+        let near = || {
+            let near = nearest(key, compose_schema::keys())?;
+            Some(format!("did you mean `compose.{near}`?"))
+        };
         diagnostics.push(
             Diagnostic::new(
                 &codes::UNKNOWN_NAME,
                 node.key_span(),
                 format!("compose has no key `{key}`"),
             )
-            .help(nearest(key, compose_schema::keys()).map_or_else(
-                || "write a key of compose's services, such as `compose.hostname`".to_owned(),
-                |near| format!("did you mean `compose.{near}`?"),
-            )),
+            .help(below.or_else(near).unwrap_or_else(|| {
+                "write a key of compose's services, such as `compose.hostname`".to_owned()
+            })),
         );
         return None;
     }

@@ -48,7 +48,11 @@ pub fn secret(
             || "no secret of this name is declared".to_owned(),
             |near| format!("there is no secret of this name; did you mean `{near}`?"),
         );
+        let mark = diagnostics.mark();
         report(name.span, message, diagnostics);
+        if near.is_none() {
+            diagnostics.since(mark).for_each(|found| found.concealed.push(name.span));
+        }
         return None;
     };
     Some(SecretUse {

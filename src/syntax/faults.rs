@@ -42,7 +42,9 @@ pub(super) enum Kind {
     SecondBlock,
     EntryAfterBlock,
     MissingSpace,
+    Colon,
     EqualsAfterName,
+    PropertyOnNextLine,
     EqualsAfterValue,
     MissingValue,
     BadAnnotation,
@@ -51,6 +53,7 @@ pub(super) enum Kind {
     StrayBackslash,
     BracketsInProperty,
     Brackets,
+    BracketsAsNode,
     LoneSemicolon,
     SlashdashAlone,
     OldVersion,
@@ -319,7 +322,8 @@ fn words(kind: Kind, written: &str) -> Words {
             &codes::UNBALANCED_BRACE,
             "this `}` closes nothing",
             "",
-            "delete it, or look for a block above that was closed too early",
+            "look above for a `{` that is missing or a block that was closed too early, or delete \
+             it",
         ),
         Kind::BlockWithoutName => say(
             &codes::BLOCK_WITHOUT_NAME,
@@ -345,6 +349,18 @@ fn words(kind: Kind, written: &str) -> Words {
             "",
             "write a blank before this",
         ),
+        Kind::Colon => say(
+            &codes::MISSING_SEPARATOR,
+            "a colon follows a value",
+            "",
+            "remove the `:`: a value follows its name after a blank",
+        ),
+        Kind::PropertyOnNextLine => say(
+            &codes::MISPLACED_EQUALS,
+            "a node ends with its line, so this is not its property",
+            "",
+            "write it in the line above, or end that line with ` \\`",
+        ),
         Kind::EqualsAfterName => say(
             &codes::MISPLACED_EQUALS,
             "the value of a node follows its name, without `=`",
@@ -368,6 +384,15 @@ fn words(kind: Kind, written: &str) -> Words {
             "this type annotation is incomplete",
             "",
             "write one word in brackets: `(size)\"4GiB\"`",
+        ),
+        Kind::AnnotationAlone if written.contains(',') => say(
+            &codes::BAD_ANNOTATION,
+            "KDL has no lists in brackets",
+            "",
+            &format!(
+                "a list is one value: write `{}`",
+                list(written.trim_matches(['(', ')']), true)
+            ),
         ),
         Kind::AnnotationAlone => say(
             &codes::BAD_ANNOTATION,
@@ -397,6 +422,12 @@ fn words(kind: Kind, written: &str) -> Words {
             let help = if whole { help } else { format!("{rule}, as in `{example}`") };
             say(&codes::STRAY_CHARACTER, "KDL has no lists in brackets", "", &help)
         }
+        Kind::BracketsAsNode => say(
+            &codes::STRAY_CHARACTER,
+            "KDL has no sections in brackets",
+            "",
+            "write the name of a node, and what belongs to it in braces: `lab NAME { … }`",
+        ),
         Kind::LoneSemicolon => {
             say(&codes::STRAY_CHARACTER, "there is no node before this `;`", "", "delete it")
         }

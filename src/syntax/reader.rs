@@ -211,7 +211,12 @@ impl<'s> Reader<'s> {
             }
             self.spaced = false;
             if self.equals_follows() {
-                self.fault(Kind::EqualsAfterName, self.cursor.at, self.cursor.at + 1);
+                let kind = if self.goes_on(&node) {
+                    Kind::PropertyOnNextLine
+                } else {
+                    Kind::EqualsAfterName
+                };
+                self.fault(kind, self.cursor.at, self.cursor.at + 1);
                 self.cursor.at += 1;
                 self.spaced = true;
             }
@@ -221,6 +226,27 @@ impl<'s> Reader<'s> {
             self.spaced = true;
         }
         self.rest_of_node(Pending { node, discarded, had_block: false, had_children: false });
+    }
+
+    /// Returns whether the `=` after a name makes a property of the node in the line before, which
+    /// is indented less and has no block.
+    fn goes_on(&self, node: &Node<'s>) -> bool {
+        const NEAR: usize = 200;
+        let Some(before) = self.nodes.last() else { return false };
+        let (end, start) = (before.span.end as usize, node.span.start as usize);
+        let between = self.cursor.text.get(end..start).filter(|between| between.len() < NEAR);
+        let next_line = between
+            .is_some_and(|between| between.trim().is_empty() && between.matches('\n').count() == 1);
+        let indent = |at: usize| {
+            let line = self.cursor.text.get(at.saturating_sub(NEAR)..at).unwrap_or_default();
+            line.bytes().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+        };
+        let joined = node.name.span.end as usize == self.cursor.at
+            && !matches!(self.cursor.byte_ahead(1), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
+        joined
+            && next_line
+            && before.children.is_empty()
+            && indent(start) > indent(before.span.start as usize)
     }
 
     fn header(&mut self, node: &mut Node<'s>) -> Result<(), Failed> {
@@ -342,6 +368,10 @@ impl<'s> Reader<'s> {
             Some(_) if pending.had_block => {
                 self.fault(Kind::EntryAfterBlock, start, start + 1);
                 self.skip_line();
+            }
+            Some(b':') => {
+                self.cursor.at += 1;
+                self.fault(Kind::Colon, start, self.cursor.at);
             }
             _ => self.fault(Kind::MissingSpace, start, start + 1),
         }

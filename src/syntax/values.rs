@@ -250,7 +250,13 @@ impl<'s> Reader<'s> {
     /// Records a list in brackets, up to the closing one if the line has it.
     fn brackets<T>(&mut self, start: usize) -> Result<T, Failed> {
         let before = self.cursor.text.get(..start).unwrap_or_default();
-        let kind = if before.ends_with('=') { Kind::BracketsInProperty } else { Kind::Brackets };
+        let kind = if before.ends_with('=') {
+            Kind::BracketsInProperty
+        } else if before.trim_end_matches([' ', '\t']).ends_with(['\n', ';', '{']) || start == 0 {
+            Kind::BracketsAsNode
+        } else {
+            Kind::Brackets
+        };
         self.cursor.at = start;
         self.cursor.skip_to_newline();
         let line = self.cursor.since(start);

@@ -31,6 +31,11 @@ const TYPED: &[&str] = &[
     r#"module m { summary "x"; container m { image "x/m:1"; command "--password" "hunter2"; }; }
 service m on=box"#,
     r#"service restic on=box { repository "/b"; password "hunter2"; }"#,
+    r#"service restic on=box { repository "/b"; password value="hunter2"; }"#,
+    r#"service restic on=box { repository "/b"; password (expr)"hunter2"; }"#,
+    r#"service restic on=box { repository "/b"; password (f)"{hunter2}"; }"#,
+    r#"module m { summary "x"; container m { image "x/m:1"; secret hunter2 value-variable=P; }; }
+service m on=box"#,
     "service restic on=box { repository \"/b\"; password 'hunter2'; }",
     "service restic on=box { repository \"/b\"; password “hunter2”; }",
     "service restic on=box { repository \"/b\"; password hunter2/; }",

@@ -67,6 +67,11 @@ device g pci="0000:00:03.0"; }"#, "duplicate-name"),
     (r#"host shares kind=unmanaged { address lan "192.168.1.31"
 export a path="/a" smb=S backup=never
 export b path="/b" smb=s backup=never; }"#, "joined-name-twice"),
+    (r#"service r module=restic on=box { repository "/mnt/r"; password (secret)restic-password; }
+service r-dump module=restic on=box { repository "/mnt/s"; password (secret)restic-password; }"#,
+        "joined-name-twice"),
+    (r#"service r module=restic on=box { repository "/mnt/r"; password (secret)restic-password; }
+service s module=restic on=box { repository "/mnt/s"; password (secret)restic-password; }"#, ""),
     (r#"service uptime-kuma on=box { health-within "292277026596y"; }"#, "wrong-type"),
     (r#"service uptime-kuma on=box { health-within "100y"; }"#, ""),
     (r#"extend host box { container-networks "127.0.0.0/16"; }"#, "bad-network"),

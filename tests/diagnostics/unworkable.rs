@@ -54,6 +54,19 @@ section Mount { set What "/dev/x"; set Where "/srv/x"; }; }"#, ""),
     (r#"unit "poweroff.target""#, "system-unit"),
     (r#"unit "systemd-reboot.service" action=enable"#, "system-unit"),
     (r#"unit "chrony.service""#, ""),
+    (r#"unit "t.service" action=install { section Service { set ExecStart "/bin/t"
+set Type forking; set PIDFile "/run/docker.pid"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install { section Service { set ExecStart "/bin/t"
+set Type forking; set PIDFile "/run/t.pid"; }; }"#, ""),
+    (r#"unit "t.service" action=install { section Service { set ExecStart "/bin/t"
+set StandardOutput "truncate:/etc/passwd"; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install { section Service { set ExecStart "/bin/t"
+set Type dbus; set BusName org.freedesktop.login1; }; }"#, "system-unit"),
+    (r#"unit "t.service" action=install { section Service { set ExecStart "/bin/t"
+set Type dbus; set BusName org.example.t; }; }"#, ""),
+    (r#"file "x" from="t.j2" install="/usr/share/perl5/Debconf/Db.pm""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/default/docker""#, "system-path"),
+    (r#"file "x" from="t.j2" install="/etc/default/t""#, ""),
     (r#"unit "t.service" { section Service { set ExecStart "/bin/t"; }
 section Install { set WantedBy multi-user.target; set Alias ssh.service; }; }"#, "system-unit"),
     (r#"unit "t.service" { section Service { set ExecStart "/bin/t"; }

@@ -44,6 +44,15 @@ services:
   cache:
     image: redis:7
     command: redis-server --requirepass Hidden-15a
+    healthcheck: {test: ["CMD", "redis-cli", "-a", "Hidden-24a", "ping"]}
+  shop:
+    image: mariadb:11
+    command: mariadb -uroot -pHidden-25a
+    healthcheck: {test: mysqladmin ping -u root -pHidden-26a}
+  poll:
+    image: example/poll:1
+    command: ["curl", "-u", "ada:Hidden-27a", "http://localhost"]
+    healthcheck: {test: ["CMD", "check", "--token", "Hidden-28a"]}
 x-note: Hidden-16a
 secrets: {token: {environment: DB_PASSWORD}, other: {file: ./Hidden-17a}}
 configs: {c: {content: "password: Hidden-18a"}}

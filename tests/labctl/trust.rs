@@ -213,11 +213,13 @@ fn a_bundle_that_installs_where_it_must_not_is_refused() {
 const PARTLY: &[&str] = &[
     "/etc/labwright",
     "/etc/labwright/firewall",
+    "/etc/security",
     "/etc/ssh",
     "/etc/sysctl.d/60-labwright.conf",
     "/etc/systemd",
     "/usr/local/lib",
     "/usr/local/lib/labwright",
+    "/usr/share",
 ];
 
 #[test]
@@ -277,6 +279,11 @@ fn a_bundle_installs_nothing_over_what_a_machine_needs() {
         "/usr/local/lib/systemd/system/ssh.service",
         "/usr/local/lib/libc.so.6",
         "/etc/systemd/network/10-lan.network.d/x.conf",
+        "/etc/default/docker",
+        "/etc/polkit-1/rules.d/x.rules",
+        "/etc/security/access.conf",
+        "/usr/local/libexec/docker/cli-plugins/docker-compose",
+        "/usr/share/perl5/Debconf/Db.pm",
     ];
     under_each_shell(|machine| {
         for place in places {
@@ -287,6 +294,26 @@ fn a_bundle_installs_nothing_over_what_a_machine_needs() {
             machine.plan(&bundle).exits(3).says("install.tsv");
             assert_refused(&machine, &bundle, "install.tsv");
         }
+    });
+}
+
+#[test]
+fn a_bundle_with_a_script_that_no_shell_reads_is_refused() {
+    under_each_shell(|machine| {
+        let script = |text: &str| {
+            let mut payload = Payload::sample();
+            payload.set("app/run.sh", text);
+            payload
+                .set("install.tsv", "app/run.sh\t/usr/local/lib/labwright/run\troot\troot\t0755\n");
+            machine.bundle(&payload)
+        };
+        let broken = script("#!/bin/sh\ntouch \"$LABWRIGHT_ROOT/ran\"\nif true; then\n");
+        machine.plan(&broken).exits(3).says("sh can't read /usr/local/lib/labwright/run: 4:");
+        assert_refused(&machine, &broken, "sh can't read");
+        let whole = script("#!/bin/sh\ntouch \"$LABWRIGHT_ROOT/ran\"\nif true; then :; fi\n");
+        machine.plan(&whole).exits(2);
+        machine.plan(&script("#!/usr/bin/python3\nif true:\n    pass\n")).exits(2);
+        assert!(!machine.path("ran").exists(), "a plan runs no script");
     });
 }
 

@@ -58,7 +58,15 @@ impl Decoder<'_> {
                 further.first().filter(|_| !torn && !values.iter().any(Spanned::is_faulty))
             {
                 let mut help = String::from("remove it");
-                if let Some(property) = schema.properties.first() {
+                let wide = further.iter().find_map(|entry| match &entry.value.value {
+                    Scalar::Text(text) => text.split_once('＝').map(|(name, _)| name.to_owned()),
+                    _ => None,
+                });
+                if schema.name == "secret" {
+                    help += ": the value of a secret never enters the lab";
+                } else if let Some(name) = wide.filter(|name| is_plain_word(name)) {
+                    help = format!("write `{name}=…`, with the `=` of the keyboard");
+                } else if let Some(property) = schema.properties.first() {
                     let _ = write!(help, ", or name it: `{}=…`", property.name);
                 }
                 let message = format!(

@@ -6,7 +6,7 @@ mod values;
 use super::codes;
 use super::schema::{Child, NodeSchema, OPTION_VALUE, Occurs, TOP};
 use super::{Block, Priority, Rank, Twins};
-use crate::diag::{Diagnostic, Diagnostics, suggest};
+use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
 use crate::source::{Layer, SourceFile, Span};
 use crate::syntax::{Node, Scalar};
 
@@ -109,7 +109,14 @@ impl Decoder<'_> {
             node.name.span,
             format!("the node `{}` is not allowed {place}", node.name),
         );
-        let help = home(&node.name).unwrap_or_else(|| {
+        // A list of others, such as `services { … }`, is no node with a wrong letter.
+        let one = nearest(&node.name, names()).filter(|near| {
+            let all = children.iter().flat_map(|group| group.iter());
+            let known = all.into_iter().find(|child| child.node.name == *near);
+            node.arguments.is_empty() && known.is_some_and(|child| child.node.takes_a_name())
+        });
+        let each = one.map(|one| format!("write each as a node of its own: `{one} NAME …`"));
+        let help = home(&node.name).or(each).unwrap_or_else(|| {
             suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
                 list if list.is_empty() => "remove it".to_owned(),
                 list => format!("one of: {list}"),

@@ -91,6 +91,11 @@ impl NodeSchema {
         self.children.iter().flat_map(|group| group.iter())
     }
 
+    /// Returns whether its first argument is a name that it gets.
+    pub fn takes_a_name(&self) -> bool {
+        self.arguments.first().is_some_and(|field| field.name == "name")
+    }
+
     /// Finds a child by name.
     pub fn child(&self, name: &str) -> Option<&'static Child> {
         self.child_nodes().find(|child| child.node.name == name)

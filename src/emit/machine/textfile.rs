@@ -8,6 +8,7 @@ use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::model::{MachineKind, Role};
+use crate::plan::joined::measured;
 
 #[derive(Debug, Serialize)]
 struct View {
@@ -27,12 +28,7 @@ pub(super) fn emit(
     for (id, service) in context.services() {
         let name = service.name.as_str();
         for backup in context.plan.backups.iter().filter(|backup| backup.service == id) {
-            let classes = backup.schedule.keys().flat_map(|class| {
-                ["", "dump-"].map(|what| format!("labwright-backup-{name}-{what}{}", class.name()))
-            });
-            kept.extend(classes);
-            let checks = backup.check.iter().flat_map(|_| ["check", "drill"]);
-            kept.extend(checks.map(|what| format!("labwright-backup-{name}-{what}")));
+            kept.extend(measured(backup, name));
         }
         if service.has(Role::Copy) {
             kept.insert(format!("labwright-sync-{name}"));

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
 use super::options::OptionSpec;
+use super::raw;
 use super::scope::Scope;
 use super::visible::Visible;
 use crate::decl::decode::home;
@@ -119,6 +120,7 @@ impl<'s> Reader<'_, 's> {
                 .find(|child| child.schema.name == kind && child.key() == block.name)
                 .cloned()
         };
+        let near = nearest(&block.name, specs.iter().map(|spec| spec.name));
         let help = if let Some(renamed) = old("renamed") {
             format!(
                 "it is now called `{}`",
@@ -128,6 +130,8 @@ impl<'s> Reader<'_, 's> {
             retired.argument(1).and_then(Spanned::text).unwrap_or_default().to_owned()
         } else if let Some(home) = home(&block.name) {
             home
+        } else if let Some(ours) = raw::of_compose(&block.name).filter(|_| near.is_none()) {
+            ours
         } else {
             let fields = self.service.schema.child_nodes().map(|child| child.node.name);
             suggest(&block.name, specs.iter().map(|spec| spec.name).chain(fields), || {
@@ -142,7 +146,6 @@ impl<'s> Reader<'_, 's> {
         let message = format!("module `{module}` has no option `{}`", block.name);
         let mut found = Diagnostic::new(&codes::UNKNOWN_OPTION, block.span, message).help(help);
         // What is almost the name of a secret has almost a secret as its value.
-        let near = nearest(&block.name, specs.iter().map(|spec| spec.name));
         if specs.iter().any(|spec| spec.kind == "secret" && Some(spec.name) == near) {
             for value in &block.arguments {
                 found = found.conceal(value.span);

@@ -26,14 +26,15 @@ impl Reader<'_, '_> {
             return vec![self.record(spec, block, diagnostics)];
         }
         if let Some(property) = block.properties.first() {
-            diagnostics.push(
-                Diagnostic::new(
-                    &crate::decl::codes::UNKNOWN_PROPERTY,
-                    property.value.span,
-                    format!("`{}` takes values, not properties", spec.name),
-                )
-                .help(format!("write {}", spec.describe())),
-            );
+            let found = Diagnostic::new(
+                &crate::decl::codes::UNKNOWN_PROPERTY,
+                property.value.span,
+                format!("`{}` takes values, not properties", spec.name),
+            )
+            .help(format!("write {}", spec.describe()));
+            // It may be the secret itself, typed in by mistake.
+            let secret = spec.kind == "secret";
+            diagnostics.push(if secret { found.conceal(property.value.span) } else { found });
         }
         if block.arguments.is_empty() && block.properties.is_empty() {
             diagnostics.push(
@@ -135,10 +136,12 @@ impl Reader<'_, '_> {
         let data = match data {
             Ok(data) => data,
             Err(error) => {
-                diagnostics.push(
-                    Diagnostic::new(&codes::WRONG_OPTION, value.span, error)
-                        .help(format!("write {}", spec.describe())),
-                );
+                let of_secret =
+                    spec.kind == "secret" && !matches!(value.value, Value::Reference(_));
+                let error = if of_secret { format!("`{}` is no secret", spec.name) } else { error };
+                let found = Diagnostic::new(&codes::WRONG_OPTION, value.span, error)
+                    .help(format!("write {}", spec.describe()));
+                diagnostics.push(if of_secret { found.conceal(value.span) } else { found });
                 return None;
             }
         };

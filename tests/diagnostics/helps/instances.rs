@@ -118,6 +118,55 @@ const HELPS: &[(&str, &str)] = &[
          service a module=m on=box\nservice b module=m on=box { port more 8002; }",
         "give one of them another port: `port web 8003`",
     ),
+    (
+        "service jellyfin on=box { \"library\": \"/srv/films\"; }",
+        "remove the `:`: a value follows its name after a blank",
+    ),
+    ("[lab]", "write the name of a node, and what belongs to it in braces: `lab NAME { … }`"),
+    (
+        "service jellyfin\n    on=box { FILMS; }",
+        "write it in the line above, or end that line with ` \\`",
+    ),
+    (
+        "service jellyfin on=box\n    FILMS\n}",
+        "look above for a `{` that is missing or a block that was closed too early, or delete it",
+    ),
+    (
+        "service jellyfin on=box { FILMS; expose web to=(lan,vlan20); }",
+        "a list is one value: write `\"lan,vlan20\"`",
+    ),
+    ("extend host intranet { hardware \"x\" cores=2 memory=8192; }", "say the unit: `\"8192MiB\"`"),
+    (
+        "service restic2 module=restic on=box { repository \"/mnt/c\"; \
+         password \"(secret)restic-password\"; }",
+        "write `(secret)NAME`, without quotes around it",
+    ),
+    (
+        "service uptime-kuma on=box { ports \"3001:3001\"; }",
+        "`port ENDPOINT 8080` gives an endpoint another port of the machine, and `expose ENDPOINT \
+         to=ZONE` opens it",
+    ),
+    (
+        "service uptime-kuma on=box { environment TZ=\"Europe/Paris\"; }",
+        "what a module has no option for is written `raw compose.environment …`",
+    ),
+    (
+        "service uptime-kuma on=box { raw compose.environment.TZ \"Europe/Paris\"; }",
+        "write `raw compose.environment { NAME … }`",
+    ),
+    ("services { jellyfin on=box; }", "write each as a node of its own: `service NAME …`"),
+    (
+        "service jеllyfin on=box",
+        "write a name of the letters a to z, digits and hyphens: `е` is U+0435",
+    ),
+    (
+        "network iot { cidr \"10.0.0.0/24\"; }",
+        "add `cidr=…`, a prefix such as `\"192.168.1.0/24\"`",
+    ),
+    (
+        "network iot cidr=\"10.0.0.0/24\" trusted＝yes",
+        "write `trusted=…`, with the `=` of the keyboard",
+    ),
 ];
 
 #[test]

@@ -116,6 +116,8 @@ unpack() {
     why=$(sound_tables "$UNPACKED")
     [ -z "$why" ] || refuse "$why"
     check_signature "$archive" "$UNPACKED"
+    why=$(sound_scripts "$UNPACKED")
+    [ -z "$why" ] || refuse "$why"
 }
 
 # Proves that a generation's folder holds what its BUNDLE says and nothing else; prints why not.
@@ -151,18 +153,25 @@ closed_world() {
 # The places of files that a machine needs itself: no bundle installs anything there or below. The compiler refuses them too.
 NEVER_INSTALLED='
 /bin /boot /dev /efi /etc/adduser.conf /etc/alternatives /etc/apt/apt.conf /etc/apt/apt.conf.d /etc/apt/sources.list
-/etc/bash.bashrc /etc/bindresvport.blacklist /etc/cloud /etc/containerd /etc/crontab /etc/crypttab /etc/debconf.conf
-/etc/debian_version /etc/default/grub /etc/default/ufw /etc/deluser.conf /etc/dhcpcd.conf /etc/docker /etc/dpkg
-/etc/environment /etc/ethertypes /etc/fstab /etc/gai.conf /etc/group /etc/gshadow /etc/host.conf /etc/hostname
-/etc/hosts /etc/init.d /etc/issue /etc/issue.net /etc/labwright/env /etc/labwright/secrets /etc/labwright/trust
-/etc/ld.so.conf /etc/ld.so.conf.d /etc/ld.so.preload /etc/localtime /etc/login.defs /etc/logrotate.conf
-/etc/machine-id /etc/netplan /etc/network/interfaces /etc/nftables.conf /etc/nsswitch.conf /etc/os-release
-/etc/pam.conf /etc/pam.d /etc/passwd /etc/profile /etc/protocols /etc/pve /etc/resolv.conf /etc/rpc /etc/selinux
-/etc/services /etc/shadow /etc/shells /etc/skel /etc/subgid /etc/subuid /etc/sudo.conf /etc/sudo_logsrvd.conf
-/etc/sudoers /etc/sudoers.d /etc/sv /etc/sysctl.conf /etc/terminfo /etc/timezone /etc/ufw /home /lib /lib64 /proc
-/root /run /sbin /sys /usr/bin /usr/games /usr/include /usr/lib /usr/lib64 /usr/libexec /usr/sbin /usr/src
-/var/lib/apt /var/lib/containerd /var/lib/docker /var/lib/dpkg /var/lib/labwright /var/lib/systemd /var/lock
-/var/run'
+/etc/bash.bashrc /etc/bindresvport.blacklist /etc/ca-certificates.conf /etc/cloud /etc/containerd /etc/crontab
+/etc/crypttab /etc/dbus-1/session-local.conf /etc/dbus-1/session.conf /etc/dbus-1/system-local.conf
+/etc/dbus-1/system.conf /etc/debconf.conf /etc/debian_version /etc/default/cron /etc/default/dbus /etc/default/docker
+/etc/default/grub /etc/default/grub.d /etc/default/locale /etc/default/networking /etc/default/nfs-common
+/etc/default/nfs-kernel-server /etc/default/nss /etc/default/rpcbind /etc/default/ssh /etc/default/ufw
+/etc/default/useradd /etc/default/zfs /etc/deluser.conf /etc/dhcpcd.conf /etc/docker /etc/dpkg /etc/dracut.conf
+/etc/dracut.conf.d /etc/environment /etc/ethertypes /etc/fstab /etc/gai.conf /etc/group /etc/grub.d /etc/gshadow
+/etc/host.conf /etc/hostname /etc/hosts /etc/hosts.allow /etc/hosts.deny /etc/init.d /etc/initramfs-tools /etc/issue
+/etc/issue.net /etc/labwright/env /etc/labwright/secrets /etc/labwright/trust /etc/ld.so.conf /etc/ld.so.conf.d
+/etc/ld.so.preload /etc/localtime /etc/login.defs /etc/logrotate.conf /etc/lvm /etc/machine-id /etc/mdadm
+/etc/multipath.conf /etc/netplan /etc/network/interfaces /etc/nftables.conf /etc/nologin /etc/nsswitch.conf
+/etc/os-release /etc/pam.conf /etc/pam.d /etc/passwd /etc/perl /etc/polkit-1 /etc/profile /etc/protocols /etc/pve
+/etc/python3 /etc/python3.11 /etc/python3.12 /etc/python3.13 /etc/resolv.conf /etc/rpc /etc/selinux /etc/services
+/etc/shadow /etc/shells /etc/skel /etc/ssl/certs/ca-certificates.crt /etc/ssl/openssl.cnf /etc/subgid /etc/subuid
+/etc/sudo.conf /etc/sudo_logsrvd.conf /etc/sudoers /etc/sudoers.d /etc/sv /etc/sysctl.conf /etc/terminfo /etc/timezone
+/etc/udev/udev.conf /etc/ufw /etc/zfs/zpool.cache /home /lib /lib64 /proc /root /run /sbin /sys /usr/bin /usr/games
+/usr/include /usr/lib /usr/lib64 /usr/libexec /usr/local/libexec/docker /usr/local/share/dbus-1 /usr/local/share/perl
+/usr/local/share/polkit-1 /usr/sbin /usr/src /var/lib/apt /var/lib/containerd /var/lib/docker /var/lib/dpkg
+/var/lib/labwright /var/lib/systemd /var/lock /var/run'
 
 # The programs that root runs by name: no bundle installs one in a folder in which sh looks for it first.
 NEVER_HIDDEN='
@@ -188,6 +197,8 @@ function never(p,    i, name) {
         for (i = 1; i <= programs; i++) if (name == hidden[i]) return 1
     if (p ~ /^\/usr\/local(\/lib(\/.*)?)?$/ && p !~ /^\/usr\/local\/lib\/labwright(-databases)?\/./) return 1
     for (i = 1; i <= count; i++) if (p == kept[i] || index(p, kept[i] "/") == 1 || index(kept[i], p "/") == 1) return 1
+    if (p ~ /^\/etc\/security(\/|$)/ && p !~ /^\/etc\/security\/limits\.d\/./) return 1
+    if (p ~ /^\/usr\/share(\/|$)/ && p !~ /^\/usr\/share\/keyrings\/./) return 1
     if (p ~ /^\/etc\/ssh\// && p !~ /^\/etc\/ssh\/sshd_config\.d\//) return 1
     return p ~ /^\/etc\/systemd\// && p !~ /^\/etc\/systemd\/system\/[^\/]+$/ && p !~ /^\/etc\/systemd\/(system\/[^\/]+|[^\/]+\.conf)\.d\/[^\/]+$/
 }
@@ -220,6 +231,21 @@ find_tables() {
     below=$1
     shift
     find "$below" -type f '(' -name '*.tsv' -o -name secrets.required -o -name RUNBOOK.md ')' "$@"
+}
+
+# Prints every script that the bundle in $1 installs and that its shell can't read. Runs none of them.
+sound_scripts() {
+    [ -f "$1/payload/install.tsv" ] || return 0
+    while IFS="$TAB" read -r from to _; do
+        IFS= read -r first <"$1/payload/$from" || continue
+        case $first in
+        '#!/bin/sh'*) shell=sh ;;
+        '#!/bin/bash'* | '#!/usr/bin/env bash'*) shell=bash ;;
+        *) continue ;;
+        esac
+        "$shell" -n "$1/payload/$from" >"$WORK/read" 2>&1 ||
+            echo "$shell can't read $to:$(sed -n '1s|^[^:]*payload/[^:]*:||p' "$WORK/read")"
+    done <"$1/payload/install.tsv"
 }
 
 # Prints every reason why the tables of the bundle in $1 are not such as labwright writes.
