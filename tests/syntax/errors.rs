@@ -130,8 +130,8 @@ fn a_missing_brace_is_shown_where_the_block_begins() {
     );
     only(
         "a\n}\nb",
-        "2:}: this `}` closes nothing [delete it, or look for a block above that was closed too \
-         early]",
+        "2:}: this `}` closes nothing [look above for a `{` that is missing or a block that was \
+         closed too early, or delete it]",
     );
 }
 
