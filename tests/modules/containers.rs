@@ -218,6 +218,74 @@ fn nzbget_lets_in_whom_it_knows() {
     );
 }
 
+/// What the image adds to this start is in its source alone.
+#[test]
+fn glances_shows_processes_to_whom_its_password_lets_in() {
+    with(
+        "secret glances-password
+        service glances on=box { password (secret)glances-password; expose web to=lan; }",
+        r#"
+        environment glances >/tmp/environment
+        . /tmp/environment
+        export PYTHONPATH=/opt/wheels
+        mkdir -p /root/.config/glances
+        cat >/tmp/password.py <<'END'
+from glances.password import GlancesPassword
+word = GlancesPassword()
+print(word.hash_password(word.get_hash("right")))
+END
+        # The option's value, as its description says.
+        grep -q "target: '/root/.config/glances/glances.pwd'" /payload/compose/compose.yaml
+        python3 /tmp/password.py >/root/.config/glances/glances.pwd
+        python3 -m glances $GLANCES_OPT >/tmp/log 2>&1 </dev/null &
+        soon healthy glances || { cat /tmp/log; exit 1; }
+        page=http://127.0.0.1:61208
+        for at in / /api/4/processlist; do
+            [ "$(status $page$at)" = 401 ]
+            [ "$(status -u glances:wrong $page$at)" = 401 ]
+            [ "$(status -u glances:right $page$at)" = 200 ]
+        done
+        "#,
+    );
+}
+
+/// The file is what the module leans on of the image's (distribution/distribution-library-image).
+#[test]
+fn a_registry_takes_images_of_whom_it_knows_and_keeps_them_where_they_are_saved() {
+    with(
+        "secret registry-users
+        service registry on=box { users (secret)registry-users; expose web to=lan; }",
+        r#"
+        cat >/tmp/config.yml <<'END'
+version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/registry}}
+http: {addr: ':5000', debug: {addr: ':5001', prometheus: {enabled: true, path: /metrics}}}
+health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}
+END
+        environment registry >/tmp/environment
+        . /tmp/environment
+        mkdir -p /run/secrets /var/lib/registry
+        # As `htpasswd -nbB` writes it.
+        perl -e 'print "ada:", crypt("right", q($2y$05$abcdefghijklmnopqrstuu)), "\n"' \
+            >/run/secrets/registry-users
+        docker-registry serve /tmp/config.yml >/tmp/log 2>&1 &
+        soon healthy registry || { cat /tmp/log; exit 1; }
+        page=http://127.0.0.1:5000/v2
+        [ "$(status $page/)" = 401 ]
+        [ "$(status -u ada:wrong $page/)" = 401 ]
+        [ "$(status -X POST $page/app/blobs/uploads/)" = 401 ]
+        digest=sha256:$(printf layer | sha256sum | cut -c 1-64)
+        [ "$(printf layer | status -u ada:right -T - -X PUT "$(curl -s -u ada:right -D - \
+            -o /dev/null -X POST $page/app/blobs/uploads/ | tr -d '\r' |
+            sed -n 's/^Location: //p')&digest=$digest")" = 201 ]
+        [ "$(curl -s -u ada:right $page/app/blobs/$digest)" = layer ]
+        grep -rqx layer /var/lib/registry
+        # What its scrape asks.
+        curl -s http://127.0.0.1:5001/metrics | grep -q '^registry_http_requests_total'
+        "#,
+    );
+}
+
 #[test]
 fn a_valkey_inside_a_service_runs_with_what_its_container_may_write() {
     with(
@@ -347,6 +415,35 @@ const ASKED: &[(&str, &str)] = &[
     // Its dashboard learns of devices by mDNS (`esphome/dashboard/core.py` of 2026.6.5).
     ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "network_mode: 'host'"),
     ("esphome on=box { password (secret)one; port web 6053; }\nsecret one", "- '--port=6053'"),
+    // It ran: `/version` leads to the login, and so would say of any other program that it is well.
+    ("esphome on=box { password (secret)one; }\nsecret one", "http://127.0.0.1:6052/login"),
+    // Since 5.118, who gets no code by mail can't log in (`core/shared/config/defaults.json`).
+    (
+        "ghost on=box { database-password (secret)one; database-root-password (secret)one; \
+         expose web to=lan; }\nsecret one",
+        "security__staffDeviceVerification: 'false'",
+    ),
+    // It ran, and said so: "resolves to a private/reserved IP address".
+    (
+        "changedetection on=box { internal-requests #true; }",
+        "ALLOW_IANA_RESTRICTED_ADDRESSES: 'true'",
+    ),
+    // Their sources refuse private addresses likewise.
+    (
+        "healthchecks on=box { secret-key (secret)one; database-password (secret)one; \
+         internal-requests #true; expose web to=lan; }\nsecret one",
+        "INTEGRATIONS_ALLOW_PRIVATE_IPS: 'True'",
+    ),
+    (
+        "vikunja on=box { secret-key (secret)one; internal-requests #true; expose web to=lan; }\n\
+         secret one",
+        "VIKUNJA_OUTGOINGREQUESTS_ALLOWNONROUTABLEIPS: 'true'",
+    ),
+    (
+        "karakeep on=box { session-key (secret)one; search-key (secret)one; \
+         internal-requests #true; expose web to=lan; }\nsecret one",
+        "CRAWLER_ALLOWED_INTERNAL_HOSTNAMES: '.'",
+    ),
 ];
 
 #[test]

@@ -144,6 +144,15 @@ fn tandoor_counts_no_proxy_that_some_visitors_pass_by() {
     }
 }
 
+/// It ran: with the list, the page that is opened at the port itself gets no events.
+#[test]
+fn esphome_hears_those_who_open_its_port_next_to_its_route() {
+    let both = app("esphome", "password (secret)one; expose web to=lan", "web", "proxy");
+    let (_unpacked, compose) = bundle(&both);
+    let part = part(&compose, "app-esphome");
+    assert!(!part.contains("ESPHOME_TRUSTED_DOMAINS"), "{part}");
+}
+
 /// The programs that can't do without a name that people use.
 const REQUIRE_A_NAME: &[&str] =
     &["vaultwarden", "nextcloud", "forgejo", "gitea", "n8n", "pocket-id", "tinyauth"];
