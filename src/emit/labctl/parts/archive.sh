@@ -239,8 +239,8 @@ sound_scripts() {
     while IFS="$TAB" read -r from to _; do
         IFS= read -r first <"$1/payload/$from" || continue
         case $first in
-        '#!/bin/sh'*) shell=sh ;;
-        '#!/bin/bash'* | '#!/usr/bin/env bash'*) shell=bash ;;
+        '#!/bin/sh'*) shell='sh' ;;
+        '#!/bin/bash'* | '#!/usr/bin/env bash'*) shell='bash' ;;
         *) continue ;;
         esac
         "$shell" -n "$1/payload/$from" >"$WORK/read" 2>&1 ||
