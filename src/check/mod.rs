@@ -12,6 +12,7 @@ mod admin_exposed;
 mod admin_without_key;
 mod alert_expression_broken;
 mod alerts_reach_nobody;
+mod backup_across_zones;
 mod backup_leaves_out_all;
 mod backup_of_itself;
 mod backup_repository_too_small;
@@ -121,6 +122,7 @@ pub static RULES: &[&Rule] = &[
     &admin_without_key::RULE,
     &alert_expression_broken::RULE,
     &alerts_reach_nobody::RULE,
+    &backup_across_zones::RULE,
     &backup_leaves_out_all::RULE,
     &backup_of_itself::RULE,
     &backup_repository_too_small::RULE,

@@ -31,6 +31,18 @@ impl BackupClass {
             Self::Never => "never",
         }
     }
+
+    /// Returns how many seconds may pass between two of this interval before the next one is late.
+    /// It is longer than the interval, because a run takes time.
+    pub const fn late_after(self) -> Option<u32> {
+        match self {
+            Self::Hourly => Some(3 * 3_600),
+            Self::Daily => Some(36 * 3_600),
+            Self::Weekly => Some(10 * 86_400),
+            Self::Monthly => Some(40 * 86_400),
+            Self::Never => None,
+        }
+    }
 }
 
 /// The way a state is backed up.

@@ -172,6 +172,17 @@ impl Machine {
         if ports.iter().all(|port| *port == 22) { Vec::new() } else { ports.into_iter().collect() }
     }
 
+    /// Lists its datasets with snapshots as `pool/dataset`, each with the shortest interval between
+    /// them.
+    pub fn snapshots(&self) -> impl Iterator<Item = (String, BackupClass)> + '_ {
+        self.pools.iter().flat_map(|pool| {
+            pool.datasets.iter().filter_map(move |dataset| {
+                let interval = dataset.snapshots.interval()?;
+                Some((format!("{}/{}", pool.name, dataset.name), interval))
+            })
+        })
+    }
+
     /// Returns whether the machine has an IPv6 address, be it one that nobody knows.
     pub fn has_ipv6(&self) -> bool {
         self.addresses.iter().any(|own| own.address.is_ipv6())

@@ -112,6 +112,19 @@ pub struct Snapshots {
     pub monthly: u32,
 }
 
+impl Snapshots {
+    /// Returns the interval at which the most frequent ones are taken.
+    pub const fn interval(self) -> Option<BackupClass> {
+        match self {
+            Self { hourly: 1.., .. } => Some(BackupClass::Hourly),
+            Self { daily: 1.., .. } => Some(BackupClass::Daily),
+            Self { weekly: 1.., .. } => Some(BackupClass::Weekly),
+            Self { monthly: 1.., .. } => Some(BackupClass::Monthly),
+            _ => None,
+        }
+    }
+}
+
 /// A reference to a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DatasetRef {

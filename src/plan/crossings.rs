@@ -23,6 +23,18 @@ pub struct Crossing {
     pub states: Vec<(ServiceId, u32)>,
 }
 
+/// Lists the machines that strangers come closer to than to others: those that name a zone of their
+/// own, and those that the internet reaches.
+pub fn exposed(model: &Model, flows: &[Flow]) -> BTreeSet<MachineId> {
+    let is_internet = |source: &FlowSource| match source {
+        FlowSource::Zone(zone) => model[*zone].kind == ZoneKind::Internet,
+        FlowSource::Containers(_) => false,
+    };
+    let open = flows.iter().filter(|flow| is_internet(&flow.from)).map(|flow| flow.to);
+    let named = model.machines().filter(|(_, machine)| machine.names_zone).map(|(id, _)| id);
+    open.chain(named).collect()
+}
+
 /// Finds every crossing.
 pub(super) fn crossings(model: &Model, flows: &[Flow]) -> Vec<Crossing> {
     let mut kept: BTreeMap<Store, Vec<(ServiceId, u32)>> = BTreeMap::new();
@@ -35,12 +47,7 @@ pub(super) fn crossings(model: &Model, flows: &[Flow]) -> Vec<Crossing> {
             kept.entry(store).or_default().push((id, index));
         }
     }
-    let is_internet = |source: &FlowSource| match source {
-        FlowSource::Zone(zone) => model[*zone].kind == ZoneKind::Internet,
-        FlowSource::Containers(_) => false,
-    };
-    let open: BTreeSet<MachineId> =
-        flows.iter().filter(|flow| is_internet(&flow.from)).map(|flow| flow.to).collect();
+    let exposed = exposed(model, flows);
     let mut crossings = Vec::new();
     for (id, machine) in model.machines() {
         for (share, index) in machine.shares.iter().zip(0..) {
@@ -52,7 +59,7 @@ pub(super) fn crossings(model: &Model, flows: &[Flow]) -> Vec<Crossing> {
             });
             let states: Vec<(ServiceId, u32)> = others.collect();
             if !states.is_empty() {
-                let exposed = machine.names_zone || open.contains(&id);
+                let exposed = exposed.contains(&id);
                 crossings.push(Crossing { machine: id, share: index, store, exposed, states });
             }
         }

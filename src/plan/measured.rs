@@ -13,6 +13,10 @@ pub struct Measured {
     pub machines: BTreeSet<MachineId>,
     /// Whether one of them is bare metal.
     pub bare_metal: bool,
+    /// Whether one of them says which of its units have failed.
+    pub units: bool,
+    /// Whether one of them has snapshots.
+    pub snapshots: bool,
     /// Whether one of them mounts NFS.
     pub nfs: bool,
     /// Machines whose containers are measured.
@@ -58,6 +62,8 @@ impl Measured {
                 .chain(plan.dump_jobs.iter().map(|job| job.machine))
                 .any(|machine| machines.contains(&machine)),
             bare_metal: machines.iter().any(|machine| model[*machine].guest.is_none()),
+            units: machines.iter().any(|machine| model[*machine].kind.offers().system),
+            snapshots: machines.iter().any(|machine| model[*machine].snapshots().next().is_some()),
             nfs: machines.iter().any(|machine| {
                 model[*machine].shares.iter().any(|share| share.via == ShareTransport::Nfs)
             }),

@@ -55,7 +55,7 @@ pub use by_hand::{ByHand, Task};
 pub use cidr::{AccessList, CidrSet};
 pub use connections::Connection;
 pub use coverage::{Coverage, Dumped, StateCoverage};
-pub use crossings::Crossing;
+pub use crossings::{Crossing, exposed};
 pub use dumps::DumpJob;
 pub use exports::{Client, ExportPlan};
 pub use flows::{Arrival, Flow, FlowReason, FlowSource, Meet, NFS, Published};

@@ -17,6 +17,7 @@ pub mod lab;
 mod machine;
 mod majors;
 mod measured;
+mod measures;
 mod monitoring;
 mod networks;
 mod npm;

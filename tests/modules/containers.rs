@@ -371,6 +371,23 @@ const ASKED: &[(&str, &str)] = &[
          secret one",
         "CONFIG_FILE: '/etc/gitea-runner/config.yaml'",
     ),
+    // The registration's token, which its start takes out of what jobs see (`scripts/run.sh` of
+    // v0.6.1).
+    (
+        "gitea-runner on=box { url \"https://a.org\"; registration-token (secret)one; }\n\
+         secret one",
+        "GITEA_RUNNER_REGISTRATION_TOKEN_FILE: '/run/secrets/one'",
+    ),
+    // Its start writes `localhost` into the settings otherwise (`docker/root/etc/s6/gitea/setup`),
+    // and people are told to clone from there.
+    (
+        "forgejo on=box { host \"git.example.org\"; }",
+        "FORGEJO__server__SSH_DOMAIN: 'git.example.org'",
+    ),
+    (
+        "gitea on=box { host \"git.example.org\"; ssh-host \"box.example.org\"; }",
+        "GITEA__server__SSH_DOMAIN: 'box.example.org'",
+    ),
     // Each other version refuses an index otherwise (`check_version` in v1.41.0 and v1.50.0 of
     // Meilisearch, where the variable has another name).
     (

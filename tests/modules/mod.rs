@@ -12,6 +12,7 @@ mod own_settings;
 mod probes;
 mod programs;
 mod proxies;
+mod sources;
 mod surroundings;
 mod told;
 mod visitors;

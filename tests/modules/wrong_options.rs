@@ -132,6 +132,30 @@ fn an_exporter_needs_one_database() {
     assert_eq!(found(&format!("{all}; address \"192.168.1.5:5432\""), ""), []);
 }
 
+#[test]
+fn who_asks_a_program_by_its_name_needs_it() {
+    let apps = "service sonarr on=box { data \"/srv/data\"; }\n";
+    let found = |apps: &str, service: &str| {
+        let sources = Sources::with_standard_library(vec![SourceFile {
+            path: "lab.kdl".into(),
+            text: format!("{PRELUDE}secret k\n{apps}{service}\n"),
+            layer: Layer::Lab,
+        }]);
+        let (found, _) = compile::check(&sources);
+        let errors = found.iter().filter(|found| found.severity() == Severity::Error);
+        errors.map(|found| found.code.name).collect::<Vec<_>>()
+    };
+    let exporter = "service measures module=exportarr on=box { app sonarr; api-key (secret)k; }";
+    let unpackerr = "service unpackerr on=box { data \"/srv/data\"; sonarr-key (secret)k; }";
+    for service in [exporter, unpackerr] {
+        assert_eq!(found("", service), ["unmet-need"], "{service}");
+        assert_eq!(found(apps, service), Vec::<&str>::new(), "{service}");
+    }
+    // It may be anywhere.
+    let elsewhere = unpackerr.replace("; }", "; sonarr \"http://192.168.1.9:8989\"; }");
+    assert_eq!(found("", &elsewhere), Vec::<&str>::new());
+}
+
 /// The options of the library that take any text, each with what it is.
 const ANY_TEXT: &[(&str, &str)] = &[
     ("restic repository", "an assertion says more of what is wrong"),

@@ -3,6 +3,7 @@
 
 mod addresses;
 pub mod archives;
+mod measures;
 mod requirements;
 mod textfile;
 
@@ -38,6 +39,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("folders.sh.j2", include_str!("folders.sh.j2")),
         ("ssh.sh.j2", include_str!("ssh.sh.j2")),
         ("textfile.sh.j2", include_str!("textfile.sh.j2")),
+        ("measures.sh.j2", include_str!("measures.sh.j2")),
         ("endpoints.sh.j2", include_str!("endpoints.sh.j2")),
         ("within.sh.j2", include_str!("../within.sh.j2")),
     ])
@@ -68,6 +70,7 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         mount_units(context, artifacts, diagnostics);
         addresses::emit(context, artifacts, diagnostics);
         ssh(context, artifacts, diagnostics);
+        measures::emit(context, artifacts, diagnostics);
         endpoints(context, artifacts, diagnostics);
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::template::template;
 use crate::artifact::Origin;
 use crate::format;
-use crate::model::{Alert, BackupClass};
+use crate::model::Alert;
 use crate::plan::Measured;
 use crate::plan::Plan;
 
@@ -88,25 +88,13 @@ pub(super) fn rendered(plan: &Plan<'_>, measured: &Measured) -> Vec<Rendered> {
     [backups(plan, measured), of_modules(plan), of_lab(plan)].into_iter().flatten().collect()
 }
 
-/// Returns the greatest age of the newest backup of a class, in seconds. It is longer than the
-/// period, because a run takes time.
-const fn limit(class: BackupClass) -> Option<u32> {
-    match class {
-        BackupClass::Hourly => Some(3 * 3_600),
-        BackupClass::Daily => Some(36 * 3_600),
-        BackupClass::Weekly => Some(10 * 86_400),
-        BackupClass::Monthly => Some(40 * 86_400),
-        BackupClass::Never => None,
-    }
-}
-
 const BACKUP_METRIC: &str = "labwright_backup_last_success_timestamp_seconds";
 
 fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
     let mut rules = Vec::new();
     let mut tests = Vec::new();
     for (service, class) in &measured.backups {
-        let Some(limit) = limit(*class) else { continue };
+        let Some(limit) = class.late_after() else { continue };
         let service = &plan.model[*service];
         let machine = plan.model[service.machine].name.as_str();
         let backup = service.name.as_str();

@@ -72,6 +72,8 @@ fn fixed_rules(measured: &Measured) -> Vec<(&'static str, &'static str, &'static
         "node" if !measured.machines.is_empty(),
         "temperature" if measured.bare_metal,
         "zfs" if measured.bare_metal,
+        "snapshots" if measured.snapshots,
+        "units" if measured.units,
         "nfs" if measured.nfs,
         "container" if !measured.containers.is_empty(),
         "prometheus" if measured.itself,

@@ -1,0 +1,57 @@
+//! Holds the modules against what the sources of their programs say beyond variables.
+
+use labwright::model::Data;
+
+use super::{PRELUDE, bundle_of, each_example, of_module};
+
+/// What the sources of programs ask for in their files.
+const ASKED_IN_FILES: &[(&str, &str, &str)] = &[
+    // It ends when its folder has a registration too (`FromRegistration` in
+    // `internal/pkg/config/registration.go` of 09d484ee), so it looks where none can be.
+    (
+        "forgejo-runner on=box {
+            url \"https://a.org\"; uuid \"42025d3d-66fc-4e13-9974-8a8f1edb5c3c\"
+            token (secret)one
+        }
+        secret one",
+        "forgejo-runner/config.yaml",
+        "  file: /etc/forgejo-runner/registration\n",
+    ),
+    // Otherwise a power cut may break the file of a node that has no others to copy it from
+    // (`doc/book/reference-manual/configuration.md` of f04af18).
+    (
+        "garage on=box {
+            data \"/srv/objects\"; rpc-secret (secret)one; admin-token (secret)one
+            metrics-token (secret)one
+        }
+        secret one",
+        "garage/garage.toml",
+        "metadata_fsync = true\n",
+    ),
+];
+
+#[test]
+fn what_the_sources_of_programs_ask_for_is_in_their_files() {
+    for (service, file, line) in ASKED_IN_FILES {
+        let bundle = bundle_of(&format!("{PRELUDE}service {service}\n"));
+        let text = std::fs::read_to_string(bundle.path().join("payload").join(file));
+        let text = text.expect("a file");
+        assert!(text.contains(line), "no {line} in\n{text}");
+    }
+}
+
+#[test]
+fn whoever_lets_everybody_register_is_told_to_end_that() {
+    each_example(|module, model| {
+        let service = of_module(model, module);
+        for option in ["registration", "signups"] {
+            // Here the administrator lets each one in.
+            if module == "open-webui" || service.option(option) != &Data::Bool(true) {
+                continue;
+            }
+            let wanted = format!("turn `{option}` off in the lab");
+            let mut steps = service.by_hand.iter();
+            assert!(steps.any(|step| step.what.contains(&wanted)), "{module}: {wanted}");
+        }
+    });
+}
