@@ -23,6 +23,7 @@ pub mod npm;
 pub mod prometheus;
 pub mod proxmox_firewall;
 pub mod reach;
+pub mod recurring;
 pub mod routes;
 pub mod runbook;
 pub mod service_files;

@@ -5,15 +5,11 @@ use serde::Serialize;
 
 use super::Member;
 use super::steps::TEMPLATES;
-use crate::artifact::{Artifact, Artifacts};
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::emit::{Context, unit_file};
-use crate::format::VALUE_NOT_WRITABLE;
-use crate::kind::Kind;
-use crate::model::{NetworkMode, UnitAction};
-
-/// The script on the machine.
-const SCRIPT: &str = "/usr/local/lib/labwright/again.sh";
+use crate::artifact::Artifacts;
+use crate::diag::Diagnostics;
+use crate::emit::Context;
+use crate::emit::recurring::Recurring;
+use crate::model::NetworkMode;
 
 #[derive(Debug, Serialize)]
 struct View<'p> {
@@ -47,35 +43,13 @@ pub(super) fn add(
     }
     let machine = &context.this().name;
     let Some(text) = TEMPLATES.write("again.sh.j2", &view, machine, diagnostics) else { return };
-    let origin = context.origin();
-    let script = Artifact::new(Kind::Shell, text, origin.clone());
-    artifacts.install("compose/again.sh", script, SCRIPT, "0755");
-    let description = "Starts containers that Docker gave up".to_owned();
-    let service = [
-        ("Unit", vec![("Description", description.clone())]),
-        (
-            "Service",
-            vec![
-                ("Type", "oneshot".to_owned()),
-                ("ExecStart", SCRIPT.to_owned()),
-                // A run that finds nothing to do leaves no line in the journal.
-                ("LogLevelMax", "notice".to_owned()),
-                ("SyslogLevel", "notice".to_owned()),
-            ],
-        ),
-    ];
-    let timer = [
-        ("Unit", vec![("Description", description)]),
-        ("Timer", vec![("OnBootSec", "2min".to_owned()), ("OnUnitInactiveSec", "1min".to_owned())]),
-        ("Install", vec![("WantedBy", "timers.target".to_owned())]),
-    ];
-    let mut unit = |name: &str, action, text: Result<String, String>| match text {
-        Ok(text) => artifacts.unit(name, action, text, origin.clone(), Vec::new()),
-        Err(why) => diagnostics.push(
-            Diagnostic::lab(&VALUE_NOT_WRITABLE, format!("`{name}` can't be written: {why}"))
-                .on(machine),
-        ),
+    let script = Recurring {
+        name: "labwright-containers",
+        description: "Starts containers that Docker gave up",
+        file: "compose/again.sh",
+        path: "/usr/local/lib/labwright/again.sh",
+        first: "2min",
+        again: "1min",
     };
-    unit("labwright-containers.service", UnitAction::Install, unit_file::write(service));
-    unit("labwright-containers.timer", UnitAction::EnableStart, unit_file::write(timer));
+    script.add(text, context, artifacts, diagnostics);
 }

@@ -6,15 +6,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::TEMPLATES;
-use crate::artifact::{Artifact, Artifacts};
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::emit::{Context, unit_file};
-use crate::format::VALUE_NOT_WRITABLE;
-use crate::kind::Kind;
-use crate::model::{Data, Role, UnitAction};
-
-/// The script on the machine.
-const SCRIPT: &str = "/usr/local/lib/labwright/measures.sh";
+use crate::artifact::Artifacts;
+use crate::diag::Diagnostics;
+use crate::emit::Context;
+use crate::emit::recurring::Recurring;
+use crate::model::{Data, Role};
 
 #[derive(Debug, Serialize)]
 struct View<'p> {
@@ -48,35 +44,13 @@ pub(super) fn emit(
     };
     let machine = &context.this().name;
     let Some(text) = TEMPLATES.write("measures.sh.j2", &view, machine, diagnostics) else { return };
-    let origin = context.origin();
-    let script = Artifact::new(Kind::Shell, text, origin.clone());
-    artifacts.install("machine/measures.sh", script, SCRIPT, "0755");
-    let description = "Measures what the node exporter can't see".to_owned();
-    let service = [
-        ("Unit", vec![("Description", description.clone())]),
-        (
-            "Service",
-            vec![
-                ("Type", "oneshot".to_owned()),
-                ("ExecStart", SCRIPT.to_owned()),
-                // A run leaves no line in the journal.
-                ("LogLevelMax", "notice".to_owned()),
-                ("SyslogLevel", "notice".to_owned()),
-            ],
-        ),
-    ];
-    let timer = [
-        ("Unit", vec![("Description", description)]),
-        ("Timer", vec![("OnBootSec", "1min".to_owned()), ("OnUnitInactiveSec", "5min".to_owned())]),
-        ("Install", vec![("WantedBy", "timers.target".to_owned())]),
-    ];
-    let mut unit = |name: &str, action, text: Result<String, String>| match text {
-        Ok(text) => artifacts.unit(name, action, text, origin.clone(), Vec::new()),
-        Err(why) => diagnostics.push(
-            Diagnostic::lab(&VALUE_NOT_WRITABLE, format!("`{name}` can't be written: {why}"))
-                .on(machine),
-        ),
+    let script = Recurring {
+        name: "labwright-measures",
+        description: "Measures what the node exporter can't see",
+        file: "machine/measures.sh",
+        path: "/usr/local/lib/labwright/measures.sh",
+        first: "1min",
+        again: "5min",
     };
-    unit("labwright-measures.service", UnitAction::Install, unit_file::write(service));
-    unit("labwright-measures.timer", UnitAction::EnableStart, unit_file::write(timer));
+    script.add(text, context, artifacts, diagnostics);
 }

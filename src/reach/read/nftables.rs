@@ -219,37 +219,38 @@ impl Rules {
 
     /// Returns the addresses of `left` whose connections a rule is about.
     fn matched(&self, rule: &Rule, left: &CidrSet, connection: Connection<'_>) -> CidrSet {
-        let v6 = connection.to.is_ipv6();
+        // Most rules are about other ports, which takes no set to see.
+        if !rule.tests.iter().all(|test| self.holds(test, connection)) {
+            return CidrSet::default();
+        }
         let mut matched = left.clone();
         for test in &rule.tests {
-            let holds = match test {
-                Test::Never => false,
-                Test::V6(wanted) => *wanted == v6,
-                Test::Transport(wanted) => *wanted == connection.transport,
-                Test::OriginalPort(ports) => ports.contains(connection.port),
-                Test::OriginalDestination(address) => *address == connection.to,
-                // After Docker's rewriting the port is the container's, and no rule may look at it.
-                Test::Port(ports) => !connection.rewritten && ports.contains(connection.port),
-                Test::Source(addresses, within) => {
-                    let set = self.addresses(addresses);
-                    matched =
-                        if *within { matched.intersection(set) } else { matched.difference(set) };
-                    true
-                }
-                Test::Destination(addresses, within) => {
-                    self.addresses(addresses).contains(connection.to) == *within
-                }
-                Test::From(name, is) => {
-                    connection.from.is_some_and(|from| named(from, name)) == *is
-                }
-                Test::To(name, is) => connection.onto.is_some_and(|onto| named(onto, name)) == *is,
-                Test::Rewritten => connection.rewritten,
-            };
-            if !holds || matched.is_empty() {
-                return CidrSet::default();
+            if let Test::Source(addresses, within) = test {
+                let set = self.addresses(addresses);
+                matched = if *within { matched.intersection(set) } else { matched.difference(set) };
             }
         }
         matched
+    }
+
+    /// Returns whether a test holds for connections, wherever they come from.
+    fn holds(&self, test: &Test, connection: Connection<'_>) -> bool {
+        match test {
+            Test::Never => false,
+            Test::V6(wanted) => *wanted == connection.to.is_ipv6(),
+            Test::Transport(wanted) => *wanted == connection.transport,
+            Test::OriginalPort(ports) => ports.contains(connection.port),
+            Test::OriginalDestination(address) => *address == connection.to,
+            // After Docker's rewriting the port is the container's, and no rule may look at it.
+            Test::Port(ports) => !connection.rewritten && ports.contains(connection.port),
+            Test::Source(..) => true,
+            Test::Destination(addresses, within) => {
+                self.addresses(addresses).contains(connection.to) == *within
+            }
+            Test::From(name, is) => connection.from.is_some_and(|from| named(from, name)) == *is,
+            Test::To(name, is) => connection.onto.is_some_and(|onto| named(onto, name)) == *is,
+            Test::Rewritten => connection.rewritten,
+        }
     }
 
     fn addresses<'s>(&'s self, addresses: &'s Addresses) -> &'s CidrSet {
