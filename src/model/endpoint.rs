@@ -119,6 +119,11 @@ impl Endpoint {
         Ports::row(self.host_port, self.more)
     }
 
+    /// Returns whether a port may be one of its ports on the machine, whatever network it is on.
+    pub fn may_take(&self, port: u16) -> bool {
+        self.ports().contains(port) || self.host_ports().contains(port)
+    }
+
     /// Returns whether the lab publishes it for programs on the machine itself alone.
     pub fn is_local(&self) -> bool {
         !self.addresses.is_empty() && self.addresses.iter().all(IpAddr::is_loopback)

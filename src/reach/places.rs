@@ -205,6 +205,7 @@ pub(super) fn endpoint_at(plan: &Plan<'_>, to: Port) -> Option<EndpointId> {
         let endpoints = plan.model[*id].endpoints.iter().zip(0_u32..);
         endpoints
             .map(|(endpoint, index)| (endpoint, EndpointId { service: *id, index }))
+            .filter(|(endpoint, _)| endpoint.may_take(to.port))
             .filter(|(endpoint, own)| {
                 let here = ports_of(plan, *id, endpoint).filter(|one| one.1.contains(to.port));
                 to.at.may_be(plan, *own) && here.is_some_and(|(own, _)| own == to.transport)
@@ -252,8 +253,7 @@ pub(super) fn port_of(plan: &Plan<'_>, id: EndpointId) -> Option<Port> {
     let (transport, ports) = ports_of(plan, id.service, plan.model.endpoint(id))?;
     let bound = plan.model.endpoint(id).outer_address().is_some();
     let at = if bound { At::Endpoint(id) } else { At::All };
-    let machine = plan.model[id.service].machine;
-    Some(Port { machine, transport, port: ports.first, at })
+    Some(Port { machine: plan.model[id.service].machine, transport, port: ports.first, at })
 }
 
 /// Finds the zone that a declaration would name for an address: its machine's own, that of its
