@@ -36,8 +36,8 @@ pub fn joined(plan: &Plan<'_>) -> Vec<Joined> {
         names.extend(dumps(plan.model, id, plan.machine(id)));
         names.extend(volumes(plan.model, id, plan.machine(id)));
         names.extend(secrets(plan.model, id, plan.machine(id)));
-        names.extend(measurements(plan, id));
     }
+    names.extend(measurements(plan));
     names.extend(jobs(plan));
     names.extend(boards(plan.model));
     names
@@ -143,14 +143,13 @@ pub fn dump_name(database: &Database) -> String {
     database.name.chars().map(|letter| if plain(letter) { letter } else { '-' }).collect()
 }
 
-/// Lists the files of measurements that backups write on a machine.
-fn measurements<'p>(plan: &'p Plan<'_>, machine: MachineId) -> impl Iterator<Item = Joined> + 'p {
-    let here = plan.backups.iter().filter(move |own| plan.model[own.service].machine == machine);
-    here.flat_map(move |backup| {
+/// Lists the files of measurements that backups write.
+fn measurements<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = Joined> + 'p {
+    plan.backups.iter().flat_map(|backup| {
         let service = &plan.model[backup.service];
-        let joined = move |name| Joined {
+        let joined = |name| Joined {
             kind: "file of measurements",
-            place: plan.model[machine].name.clone(),
+            place: plan.model[service.machine].name.clone(),
             name,
             what: format!("backup service `{}`", service.name),
             owner: service.name.clone(),
