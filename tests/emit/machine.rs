@@ -261,9 +261,9 @@ fn a_share_by_smb_has_its_password_in_no_text() {
         grep -q 127.0.0.1/445 /tmp/waits
         ! timeout 1 bash /tmp/waits || exit 1
         python3 -c 'import socket,time
-s=socket.create_server(("127.0.0.1", 445)); print(1, flush=True); time.sleep(20)' >/tmp/up &
+s=socket.create_server(("127.0.0.1", 445)); print(1, flush=True); time.sleep(120)' >/tmp/up &
         until [ -s /tmp/up ]; do sleep 0.1; done
-        timeout 5 bash /tmp/waits
+        timeout 60 bash /tmp/waits
         kill $!"#;
     let answer = room.show(folder.path(), "/payload").sh(script, &[]);
     assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
