@@ -1,7 +1,7 @@
 //! What to write so that a refused connection comes through, and why that may be unwise.
 
 use super::places::{self, Destination, Origin, Port};
-use super::{Link, LinkKind};
+use super::{Files, Link, LinkKind};
 use crate::diag::Diagnostics;
 use crate::model::{
     EndpointId, MachineId, MachineKind, Protocol, ShareSource, ShareTransport, Transport, ZoneId,
@@ -69,11 +69,12 @@ pub struct Edit {
 
 /// Finds what would open a port to the place of a question.
 pub(super) fn advice(
-    plan: &Plan<'_>,
+    files: &Files<'_>,
     origin: &Origin,
     to: &Destination,
     chain: &[Link],
 ) -> Option<Advice> {
+    let plan = files.plan;
     let leaves = match to {
         Destination::Port(port) => origin.machine != Some(port.machine),
         Destination::Elsewhere(..) => true,
@@ -89,9 +90,9 @@ pub(super) fn advice(
     match to {
         Destination::Port(port) if origin.machine != Some(port.machine) => {
             let forward = || through_gateway(plan, origin, plan.model[port.machine].zone, chain);
-            of_port(plan, origin, *port).or_else(|| of_share(plan, origin, *port)).or_else(forward)
+            of_port(files, origin, *port).or_else(|| of_share(plan, origin, *port)).or_else(forward)
         }
-        Destination::Port(port) => of_container(plan, origin, *port),
+        Destination::Port(port) => of_container(files, origin, *port),
         Destination::Route(index) => of_route(plan, origin, *index, chain),
         Destination::Elsewhere(addresses, ..) => {
             let zones = (0..plan.model.zones.len()).map(ZoneId::at);
@@ -108,14 +109,15 @@ pub(super) fn advice(
     }
 }
 
-fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
+fn of_port(files: &Files<'_>, origin: &Origin, to: Port) -> Option<Advice> {
+    let plan = files.plan;
     let machine = &plan.model[to.machine];
     let zone = plan.model[origin.zone].name.clone();
     // The zones of `ssh` manage a Proxmox host, and may use its web interface and consoles too.
     let manages = machine.kind == MachineKind::Proxmox
         && to.transport == Transport::Tcp
         && [8006, 3128].contains(&to.port);
-    if places::is_ssh(plan, to) || manages {
+    if places::is_ssh(files, to) || manages {
         let existing = machine.ssh.iter().find(|access| access.port == to.port || manages);
         let port =
             if to.port == 22 || manages { String::new() } else { format!(" port={}", to.port) };
@@ -136,7 +138,7 @@ fn of_port(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
         let unwise = internet.or_else(|| widened(plan, origin, to.machine));
         return Some(Advice { wanted, unwise });
     }
-    let endpoint = places::endpoint_at(plan, to)?;
+    let endpoint = places::endpoint_at(files, to)?;
     let service = &plan.model[endpoint.service];
     let existing = service.exposes.iter().find(|expose| expose.endpoint == endpoint.index);
     // It is open to the zone already, but not over this family or on this way.
@@ -217,10 +219,11 @@ fn through_gateway(plan: &Plan<'_>, origin: &Origin, to: ZoneId, chain: &[Link])
 }
 
 /// Finds what would let a container connect to another service of its machine.
-fn of_container(plan: &Plan<'_>, origin: &Origin, to: Port) -> Option<Advice> {
+fn of_container(files: &Files<'_>, origin: &Origin, to: Port) -> Option<Advice> {
+    let plan = files.plan;
     origin.container.as_ref()?;
     let service = plan.model.services.iter().find(|service| service.name == origin.word)?;
-    let endpoint = places::endpoint_at(plan, to)?;
+    let endpoint = places::endpoint_at(files, to)?;
     let (other, name) = (&plan.model[endpoint.service], &plan.model.endpoint(endpoint).name);
     (other.name != service.name).then(|| Advice {
         wanted: Wanted {

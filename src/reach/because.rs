@@ -1,8 +1,9 @@
 //! Which declarations a rule comes from.
 
+use super::Files;
 use super::places::{self, Port};
 use crate::model::{MachineId, ServiceId};
-use crate::plan::{CidrSet, Flow, FlowSource, Plan};
+use crate::plan::{CidrSet, FlowSource, Plan};
 use crate::source::Span;
 
 /// Says in a few words which declarations let addresses in, and at which lines.
@@ -28,13 +29,14 @@ impl Because {
 /// Finds what opens a port to addresses; `containers` says that they are those of a service's
 /// containers on the same machine.
 pub(super) fn opening(
-    plan: &Plan<'_>,
+    files: &Files<'_>,
     to: Port,
     from: &CidrSet,
     containers: Option<ServiceId>,
 ) -> Because {
+    let plan = files.plan;
     let mut because = Because::default();
-    for flow in flows(plan, to) {
+    for flow in files.listeners(to.machine).flows.at(to.transport, to.port) {
         let concerned = match flow.from {
             FlowSource::Containers(service) => containers == Some(service),
             FlowSource::Zone(zone) => !plan.zone(zone).set().intersection(from).is_empty(),
@@ -49,14 +51,16 @@ pub(super) fn opening(
 
 /// Finds what the lab says about a port that is not open: what opens it to others, what
 /// listens there, or the machine.
-pub(super) fn about(plan: &Plan<'_>, to: Port) -> Vec<Span> {
-    let mut spans: Vec<Span> = flows(plan, to).map(|flow| flow.span).collect();
+pub(super) fn about(files: &Files<'_>, to: Port) -> Vec<Span> {
+    let flows = files.listeners(to.machine).flows.at(to.transport, to.port);
+    let mut spans: Vec<Span> = flows.map(|flow| flow.span).collect();
     spans.sort();
     spans.dedup();
     if spans.is_empty() {
-        spans.push(match places::endpoint_at(plan, to) {
-            Some(endpoint) => plan.model[endpoint.service].span,
-            None => plan.model[to.machine].span,
+        let model = files.plan.model;
+        spans.push(match places::endpoint_at(files, to) {
+            Some(endpoint) => model[endpoint.service].span,
+            None => model[to.machine].span,
         });
     }
     spans
@@ -82,9 +86,4 @@ pub(super) fn gateway(plan: &Plan<'_>, to: Port, clients: &CidrSet) -> Option<Se
             !prefixes.intersection(clients).is_empty()
         })
     })
-}
-
-fn flows<'p>(plan: &'p Plan<'_>, to: Port) -> impl Iterator<Item = &'p Flow> {
-    plan.inbound(to.machine)
-        .filter(move |flow| flow.transport == to.transport && flow.ports.contains(to.port))
 }

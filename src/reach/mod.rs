@@ -6,8 +6,11 @@
 //! shows here.
 
 mod advice;
+mod asked;
 mod at;
 mod because;
+mod by_port;
+mod listeners;
 mod passed;
 mod places;
 pub mod read;
@@ -20,6 +23,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
@@ -32,6 +36,7 @@ pub use advice::{Advice, Edit};
 pub use places::Unknown;
 pub use read::{Line, Unreadable};
 
+use listeners::Listeners;
 use places::{Destination, Origin};
 
 /// The files of a lab, read machine by machine when a question comes to it.
@@ -39,6 +44,7 @@ pub struct Files<'p> {
     plan: &'p Plan<'p>,
     emitted: Box<dyn Fn(MachineId) -> Artifacts + 'p>,
     read: Vec<OnceCell<Result<read::Machine, Unreadable>>>,
+    listeners: Vec<OnceCell<Listeners<'p>>>,
     /// Addresses that machines have in addition to those that the lab gives them.
     others: BTreeMap<MachineId, Vec<IpAddr>>,
     ignored: Vec<LinkKind>,
@@ -202,6 +208,7 @@ impl<'p> Files<'p> {
             plan,
             emitted: Box::new(emitted),
             read,
+            listeners: plan.model.machines.iter().map(|_| OnceCell::new()).collect(),
             others: BTreeMap::new(),
             ignored: Vec::new(),
             gateways,
@@ -232,9 +239,15 @@ impl<'p> Files<'p> {
         own.chain(self.others.get(&machine).into_iter().flatten().copied()).collect()
     }
 
+    /// Returns what the lab says about the ports of a machine.
+    fn listeners(&self, machine: MachineId) -> &Listeners<'p> {
+        static NOTHING: LazyLock<Listeners<'static>> = LazyLock::new(Listeners::default);
+        let cell = self.listeners.get(machine.0 as usize);
+        cell.map_or(&NOTHING, |cell| cell.get_or_init(|| Listeners::of(self.plan, machine)))
+    }
+
     fn of(&self, machine: MachineId) -> Result<&read::Machine, Unreadable> {
-        static NOTHING: std::sync::LazyLock<read::Machine> =
-            std::sync::LazyLock::new(read::Machine::default);
+        static NOTHING: LazyLock<read::Machine> = LazyLock::new(read::Machine::default);
         match self.read.get(machine.0 as usize) {
             None => Ok(&NOTHING),
             Some(cell) => cell
@@ -251,14 +264,14 @@ impl<'p> Files<'p> {
     /// is a zone.
     pub fn reach(&self, from: &str, to: &str) -> Result<Vec<Answer>, Failure> {
         let origin = Origin::find(self.plan, from)?;
-        let destinations = places::destinations(self, to)?;
+        let destinations = asked::destinations(self, to)?;
         destinations.iter().map(|to| Ok(self.answer(&origin, to)?)).collect()
     }
 
     /// Answers for every port that is known anywhere in the lab, and for every host name.
     pub fn reach_all(&self, from: &str) -> Result<Vec<Answer>, Failure> {
         let origin = Origin::find(self.plan, from)?;
-        let destinations = places::everywhere(self)?;
+        let destinations = asked::everywhere(self)?;
         destinations.iter().map(|to| Ok(self.answer(&origin, to)?)).collect()
     }
 
@@ -266,7 +279,7 @@ impl<'p> Files<'p> {
     /// zone as a whole may not, but some of it. Only what comes through is listed.
     pub fn matrix(&self) -> Result<Vec<Answer>, Failure> {
         let model = self.plan.model;
-        let destinations = places::everywhere(self)?;
+        let destinations = asked::everywhere(self)?;
         let is_machine = |zone: &Zone| matches!(zone.kind, ZoneKind::Machine(_));
         // What a zone reaches in part, by zone: its machines are asked one by one.
         let mut parted: BTreeMap<ZoneId, Vec<&Destination>> = BTreeMap::new();
@@ -303,10 +316,10 @@ impl<'p> Files<'p> {
     fn answer(&self, origin: &Origin, to: &Destination) -> Result<Answer, Unreadable> {
         let (verdict, chain) = walk::walk(self, origin, to)?;
         let advice = match verdict {
-            Verdict::Closed => advice::advice(self.plan, origin, to, &chain),
+            Verdict::Closed => advice::advice(self, origin, to, &chain),
             _ => None,
         };
-        Ok(Answer { from: origin.word.clone(), to: to.name(self.plan), verdict, chain, advice })
+        Ok(Answer { from: origin.word.clone(), to: to.name(self), verdict, chain, advice })
     }
 }
 

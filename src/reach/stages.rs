@@ -41,7 +41,7 @@ impl<'f> Way<'f, '_> {
             let service = because::gateway(plan, here, &inside);
             let opened = target.map(|machine| {
                 let to = Port { machine, transport, port, at: At::All };
-                because::opening(plan, to, &inside, None)
+                because::opening(files, to, &inside, None)
             });
             let to = target.map_or("there", |to| plan.model[to].name.as_str());
             self.filter(
@@ -77,8 +77,9 @@ impl<'f> Way<'f, '_> {
     /// Sends what comes from the internet through the routers of the machine's networks. They
     /// translate IPv4 alone, so IPv6 needs no forward.
     pub(super) fn through_routers(&mut self, to: Port) -> Result<(), Unreadable> {
-        let (plan, read) = (self.plan, self.files.of(to.machine)?);
-        if self.files.ignored.contains(&LinkKind::Router) {
+        let (files, plan) = (self.files, self.plan);
+        let read = files.of(to.machine)?;
+        if files.ignored.contains(&LinkKind::Router) {
             return Ok(());
         }
         let own: Vec<IpNet> =
@@ -97,15 +98,12 @@ impl<'f> Way<'f, '_> {
             if !concerned || self.is_over() {
                 continue;
             }
-            let forward = read.routers.iter().find(|forward| {
-                forward.router == router.name
-                    && forward.transport == to.transport
-                    && forward.ports.contains(to.port)
-            });
+            let mut forwards = read.routers.at(to.transport, to.port);
+            let forward = forwards.find(|forward| forward.router == router.name);
             let bundle = &plan.model[to.machine].name;
             let filter = Filter { at: &router.name, kind: LinkKind::Router, bundle };
             let opening = because::opening(
-                plan,
+                files,
                 to,
                 // The default prefix is `0.0.0.0/0` too.
                 &CidrSet::new(&["0.0.0.0/0".parse::<IpNet>().unwrap_or_default()], &own),
@@ -137,7 +135,7 @@ impl<'f> Way<'f, '_> {
                         (says, opening.spans.clone())
                     }
                     _ => {
-                        (format!("has no forward of {port} to {bundle}"), because::about(plan, to))
+                        (format!("has no forward of {port} to {bundle}"), because::about(files, to))
                     }
                 },
             )?;
@@ -163,7 +161,7 @@ impl<'f> Way<'f, '_> {
         let published = host == to.machine && self.published(to)?.next().is_some();
         if published {
             let says = "Proxmox's firewall does not see what a container publishes".to_owned();
-            self.add(name, LinkKind::Hypervisor, says, because::about(plan, to));
+            self.add(name, LinkKind::Hypervisor, says, because::about(files, to));
             return Ok(());
         }
         // Proxmox filters only the guests that have a file of rules.
@@ -182,14 +180,14 @@ impl<'f> Way<'f, '_> {
             Ok(passed.collect())
         };
         self.filter(&filter, send, |from, passes| {
-            let because = because::opening(plan, to, from, None);
+            let because = because::opening(files, to, from, None);
             let managed = passes && because.words.is_empty();
             if managed {
                 let host = &plan.model[host];
                 let spans = host.ssh.iter().map(|access| access.span).collect();
                 return ("lets those in who manage the host".to_owned(), spans);
             }
-            verdict("the Proxmox firewall", plan, to, because, passes)
+            verdict("the Proxmox firewall", files, to, because, passes)
         })
     }
 
@@ -235,13 +233,15 @@ impl<'f> Way<'f, '_> {
                 let rewritten = onto.is_some();
                 Ok(enter(read, nft, from, nftables::Connection { onto, rewritten, ..connection }))
             },
-            |from, passes| verdict(name, plan, to, because::opening(plan, to, from, None), passes),
+            |from, passes| {
+                verdict(name, files, to, because::opening(files, to, from, None), passes)
+            },
         )
     }
 
     /// Ends the connections to addresses at which a port is not published.
     fn at_addresses(&mut self, to: Port) -> Result<(), Unreadable> {
-        let plan = self.plan;
+        let (files, plan) = (self.files, self.plan);
         let ports: Vec<&compose::Port> = self.published(to)?.collect();
         let takes = |address: IpAddr| ports.iter().any(|port| port.takes(address));
         let Some(port) = ports.first() else { return Ok(()) };
@@ -263,7 +263,7 @@ impl<'f> Way<'f, '_> {
         );
         let quote =
             Quote { machine: machine.name.clone(), line: port.line.clone(), text: port.text() };
-        let service = places::endpoint_at(plan, to).map(|endpoint| &plan.model[endpoint.service]);
+        let service = places::endpoint_at(files, to).map(|endpoint| &plan.model[endpoint.service]);
         let because = service.map_or(machine.span, |service| service.span);
         self.filter(
             &filter,
@@ -282,10 +282,10 @@ impl<'f> Way<'f, '_> {
     /// Names what takes the connection in the end.
     /// `own` says that the machine itself connects.
     pub(super) fn arrive(&mut self, to: Port, own: bool) -> Result<(), Unreadable> {
-        let plan = self.plan;
+        let (files, plan) = (self.files, self.plan);
         let machine = &plan.model[to.machine];
         let port = format!("{}/{}", to.port, to.transport.name());
-        let endpoint = places::endpoint_at(plan, to);
+        let endpoint = places::endpoint_at(files, to);
         let because = endpoint.map_or(machine.span, |endpoint| plan.model[endpoint.service].span);
         if let Some((published, quote)) = self.publishes(to, own)? {
             self.add(&machine.name, LinkKind::Listener, published, vec![because]);
@@ -299,7 +299,7 @@ impl<'f> Way<'f, '_> {
             self.refuse(&machine.name, LinkKind::Listener, says, vec![because]);
             return Ok(());
         }
-        let says = match places::what(plan, to) {
+        let says = match places::what(files, to) {
             Some(what) => format!("{what} listens on {port}"),
             None => format!("labwright knows of nothing that listens on {port}"),
         };
@@ -313,8 +313,8 @@ impl<'f> Way<'f, '_> {
         to: Port,
     ) -> Result<impl Iterator<Item = &'f compose::Port> + use<'f>, Unreadable> {
         let read = self.files.of(to.machine)?;
-        let ports = read.compose.iter().flat_map(|compose| &compose.ports);
-        Ok(ports.filter(move |port| port.is(to.transport, to.port) && !port.is_local()))
+        let ports = read.compose.iter().flat_map(move |all| all.ports.at(to.transport, to.port));
+        Ok(ports.filter(|port| !port.is_local()))
     }
 
     /// Says which container publishes a port of a machine, as its compose file has it; `own` says
@@ -325,12 +325,11 @@ impl<'f> Way<'f, '_> {
         own: bool,
     ) -> Result<Option<(String, Quote)>, Unreadable> {
         let read = self.files.of(to.machine)?;
-        let ports = read.compose.iter().flat_map(|compose| &compose.ports);
-        let comes = |port: &compose::Port| {
+        let mut ports = read.compose.iter().flat_map(|all| all.ports.at(to.transport, to.port));
+        let comes = |port: &&compose::Port| {
             own || !port.is_local() && self.streams.iter().any(|stream| port.takes(stream.to))
         };
-        let mut ports = ports.filter(|port| port.is(to.transport, to.port) && comes(port));
-        Ok(ports.next().map(|port| {
+        Ok(ports.find(comes).map(|port| {
             let proto = port.transport.name();
             let quote = Quote {
                 machine: self.plan.model[to.machine].name.clone(),

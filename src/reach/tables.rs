@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::Files;
 use super::because::{self, Because};
 use super::passed::Passed;
 use super::places::Port;
 use super::read::{Line, Machine, nftables};
 use crate::model::Transport;
-use crate::plan::{CidrSet, Plan};
+use crate::plan::CidrSet;
 use crate::source::Span;
 
 /// Sends connections through the machine's own tables.
@@ -92,7 +93,7 @@ fn line(path: &str, number: usize) -> Option<Line> {
 /// Says what a firewall does with connections to a port.
 pub(super) fn verdict(
     name: &str,
-    plan: &Plan<'_>,
+    files: &Files<'_>,
     to: Port,
     because: Because,
     passes: bool,
@@ -100,11 +101,11 @@ pub(super) fn verdict(
     let port = format!("{}/{}", to.port, to.transport.name());
     if !passes {
         let says = format!("{name} lets nobody in to {port} from there");
-        return (says, because::about(plan, to));
+        return (says, because::about(files, to));
     }
     if because.words.is_empty() {
         // The plan says nothing of it, so the emitted rule is all that there is to tell.
-        return (format!("{name} lets {port} in"), because::about(plan, to));
+        return (format!("{name} lets {port} in"), because::about(files, to));
     }
     (format!("{name} lets in: {}", because.words.join(", ")), because.spans)
 }

@@ -331,7 +331,7 @@ impl<'f, 'p> Way<'f, 'p> {
             return self.arrive(to, true);
         };
         let read = files.of(to.machine)?;
-        let endpoint = places::endpoint_at(plan, to);
+        let endpoint = places::endpoint_at(files, to);
         if let Some(other) = endpoint.and_then(|id| places::container_of(plan, id)) {
             if other == container {
                 let says = format!("{} uses the network of {other}", origin.word);
@@ -388,7 +388,7 @@ impl<'f, 'p> Way<'f, 'p> {
                     Ok(enter(read, nft, seen, nftables::Connection { from, ..connection }))
                 },
                 |from, passes| {
-                    verdict(name, plan, to, because::opening(plan, to, from, owner), passes)
+                    verdict(name, files, to, because::opening(files, to, from, owner), passes)
                 },
             )?;
         } else {

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{File, Line, Unreadable};
+use super::{ByPort, File, Line, Unreadable};
 use crate::model::{Ports, Transport};
 
 /// What the containers of a machine publish.
 #[derive(Debug, Default)]
 pub struct Published {
     /// The ports.
-    pub ports: Vec<Port>,
+    pub ports: ByPort<Port>,
     /// The networks, by name.
     pub networks: BTreeMap<String, Network>,
     /// The networks of each container, by name.
@@ -49,11 +49,6 @@ pub struct Port {
 }
 
 impl Port {
-    /// Says whether a connection to a port comes out there.
-    pub fn is(&self, transport: Transport, port: u16) -> bool {
-        self.transport == transport && self.ports.contains(port)
-    }
-
     /// Says whether only programs on the machine itself reach it.
     pub fn is_local(&self) -> bool {
         self.at.is_some_and(|at| at.is_loopback())
@@ -91,7 +86,9 @@ impl Published {
                 path.retain(|(depth, _)| *depth <= indent);
                 let keys: Vec<&str> = path.iter().map(|(_, key)| key.as_str()).collect();
                 if let ["services", container, "ports"] = keys[..] {
-                    published.ports.push(port(file, line, container, unquoted(item))?);
+                    let port = port(file, line, container, unquoted(item))?;
+                    let taken = (port.transport, port.ports);
+                    published.ports.push(port, Some(taken));
                 }
                 continue;
             }

@@ -22,6 +22,7 @@ use crate::artifact::Artifacts;
 use crate::kind::Kind;
 use crate::model::Ports;
 use crate::plan::CidrSet;
+use crate::reach::by_port::ByPort;
 
 /// A line of an emitted file that no reader understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub struct Machine {
     /// The firewall of a Proxmox host and its guests.
     pub proxmox: Option<proxmox::Rules>,
     /// What routers forward to it.
-    pub routers: Vec<routers::Forward>,
+    pub routers: ByPort<routers::Forward>,
     /// What its containers publish.
     pub compose: Option<compose::Published>,
     /// The networks of its containers.

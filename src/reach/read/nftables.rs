@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{File, Unreadable, set_of};
+use super::{ByPort, File, Unreadable, set_of};
 use crate::model::{Ports, Transport};
 use crate::plan::CidrSet;
 
@@ -18,7 +18,7 @@ pub struct Rules {
 struct Chain {
     hook: Option<String>,
     drops: bool,
-    rules: Vec<Rule>,
+    rules: ByPort<Rule>,
 }
 
 #[derive(Debug)]
@@ -151,7 +151,7 @@ impl Rules {
 
     /// Refuses rules that name what is not there.
     fn check(&self, file: File<'_>) -> Result<(), Unreadable> {
-        for rule in self.chains.values().flat_map(|chain| &chain.rules) {
+        for rule in self.chains.values().flat_map(|chain| chain.rules.iter()) {
             if let Verdict::Goto(chain) = &rule.verdict
                 && !self.chains.contains_key(chain)
             {
@@ -188,7 +188,7 @@ impl Rules {
         for _ in 0..=self.chains.len() {
             let mut next = Vec::new();
             for (chain, mut left) in waiting.drain(..) {
-                for rule in &chain.rules {
+                for rule in chain.rules.at(connection.transport, connection.port) {
                     let matched = self.matched(rule, &left, connection);
                     if matched.is_empty() {
                         continue;
@@ -265,19 +265,26 @@ impl Rules {
     pub fn ports(&self) -> Vec<(Transport, Ports)> {
         let rules = self.chains.values().filter(|chain| !chain.is_for_clients());
         let mut ports = Vec::new();
-        for rule in rules.flat_map(|chain| &chain.rules) {
-            let transport = rule.tests.iter().find_map(|test| match test {
-                Test::Transport(transport) => Some(*transport),
-                _ => None,
-            });
-            let port = rule.tests.iter().find_map(|test| match test {
-                Test::Port(port) | Test::OriginalPort(port) => Some(*port),
-                _ => None,
-            });
+        for rule in rules.flat_map(|chain| chain.rules.iter()) {
             let never = rule.tests.iter().any(|test| matches!(test, Test::Never));
-            ports.extend(transport.zip(port).filter(|_| !never));
+            ports.extend(rule.ports().filter(|_| !never));
         }
         ports
+    }
+}
+
+impl Rule {
+    /// Returns the ports that it is about; nothing for one that is about all.
+    fn ports(&self) -> Option<(Transport, Ports)> {
+        let transport = self.tests.iter().find_map(|test| match test {
+            Test::Transport(transport) => Some(*transport),
+            _ => None,
+        });
+        let port = self.tests.iter().find_map(|test| match test {
+            Test::Port(port) | Test::OriginalPort(port) => Some(*port),
+            _ => None,
+        });
+        transport.zip(port)
     }
 }
 
@@ -328,7 +335,8 @@ impl Chain {
         while !rest.is_empty() {
             rest = test(file, line, rest, &mut rule.tests)?;
         }
-        self.rules.push(rule);
+        let ports = rule.ports();
+        self.rules.push(rule, ports);
         Ok(())
     }
 }

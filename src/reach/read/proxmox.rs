@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{File, Line, Unreadable, set_of};
+use super::{ByPort, File, Line, Unreadable, set_of};
 use crate::model::{Ports, Transport};
 use crate::plan::CidrSet;
 
@@ -18,7 +18,7 @@ pub struct Rules {
     sets: BTreeMap<String, CidrSet>,
     local_network: Option<CidrSet>,
     /// The rules of each file, by its name without `.fw`.
-    files: BTreeMap<String, Vec<Rule>>,
+    files: BTreeMap<String, ByPort<Rule>>,
 }
 
 #[derive(Debug)]
@@ -119,6 +119,7 @@ impl Rules {
             }
             self.sets.insert(set, addresses);
         }
+        let rules = ByPort::new(rules, |rule: &Rule| (rule.transport, rule.ports));
         self.files.insert(name.to_owned(), rules);
         Ok(())
     }
@@ -156,7 +157,8 @@ impl Rules {
             }
         }
         // All rules accept, so their order decides only which of them is quoted.
-        for rule in self.files.get(file).into_iter().flatten() {
+        let rules = self.files.get(file).into_iter();
+        for rule in rules.flat_map(|rules| rules.at(transport, port)) {
             let for_it = match &rule.destination {
                 None => true,
                 Some(Destination::Addresses(addresses)) => addresses.contains(to),
@@ -164,11 +166,7 @@ impl Rules {
                     self.sets.get(set).is_some_and(|addresses| addresses.contains(to))
                 }
             };
-            if rule.transport == transport
-                && rule.ports.contains(port)
-                && for_it
-                && let Some(set) = self.sets.get(&rule.source)
-            {
+            if for_it && let Some(set) = self.sets.get(&rule.source) {
                 pass(&mut left, set, Some(&rule.line), &rule.text);
             }
         }
@@ -177,7 +175,7 @@ impl Rules {
 
     /// Lists the ports that a file names.
     pub fn ports(&self, file: &str) -> Vec<(Transport, Ports)> {
-        let rules = self.files.get(file).into_iter().flatten();
+        let rules = self.files.get(file).into_iter().flat_map(ByPort::iter);
         let mut ports: Vec<_> = rules.map(|rule| (rule.transport, rule.ports)).collect();
         if file == HOST {
             ports.extend([22, 8006].map(|port| (Transport::Tcp, Ports::one(port))));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{File, Line, Unreadable};
+use super::{ByPort, File, Line, Unreadable};
 use crate::model::{Ports, Transport};
 
 /// A port that a router forwards from the internet to a machine.
@@ -21,7 +21,7 @@ pub struct Forward {
 }
 
 /// Reads the table.
-pub fn read(file: File<'_>) -> Result<Vec<Forward>, Unreadable> {
+pub fn read(file: File<'_>) -> Result<ByPort<Forward>, Unreadable> {
     let mut forwards = Vec::new();
     for (line, text) in (1..).zip(file.text.lines()) {
         let columns: Vec<&str> = text.split('\t').collect();
@@ -36,5 +36,5 @@ pub fn read(file: File<'_>) -> Result<Vec<Forward>, Unreadable> {
             line: file.at(line),
         });
     }
-    Ok(forwards)
+    Ok(ByPort::new(forwards, |forward: &Forward| (forward.transport, forward.ports)))
 }

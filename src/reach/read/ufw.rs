@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::{File, Unreadable, set_of};
+use super::{ByPort, File, Unreadable, set_of};
 use crate::model::{Ports, Transport};
 use crate::plan::CidrSet;
 
 /// The rules of a machine. Refusals come before what they are cut out of, and what no rule is about
 /// stays out.
 #[derive(Debug, Default)]
-pub struct Rules(Vec<Rule>);
+pub struct Rules(ByPort<Rule>);
 
 #[derive(Debug)]
 struct Rule {
@@ -37,13 +37,13 @@ pub struct Passed {
 impl Rules {
     /// Reads the script: its list of rules, and that all else is denied.
     pub fn read(file: File<'_>) -> Result<Self, Unreadable> {
-        let mut rules = Self::default();
+        let mut rules = Vec::new();
         let mut inside = false;
         for (line, text) in file.statements() {
             match text {
                 "cat <<'RULES'" => inside = true,
                 "RULES" => inside = false,
-                rule if inside => rules.0.push(read(file, line, rule)?),
+                rule if inside => rules.push(read(file, line, rule)?),
                 _ => {}
             }
         }
@@ -51,7 +51,7 @@ impl Rules {
         if inside || !file.text.contains("|| ufw default deny incoming\n") {
             return Err(file.fault(0, "does not deny what no rule lets in"));
         }
-        Ok(rules)
+        Ok(Self(ByPort::new(rules, |rule: &Rule| (rule.transport, rule.ports))))
     }
 
     /// Lists which of the addresses are let in, by which rule; `interface` is where they come in,
@@ -63,20 +63,19 @@ impl Rules {
         (transport, port): (Transport, u16),
         interface: Option<&str>,
     ) -> Vec<Passed> {
-        let about = |rule: &&Rule| {
-            rule.transport == transport
-                && rule.ports.contains(port)
-                && rule.to.is_none_or(|address| address == to)
+        let is_about = |rule: &&Rule| {
+            rule.to.is_none_or(|address| address == to)
                 && rule.interface.as_deref().is_none_or(|wanted| interface == Some(wanted))
         };
         // `ufw.sh` prepends refusals, so ufw meets them before what our rules allow.
-        let denied = self.0.iter().filter(about).filter(|rule| !rule.allows);
+        let rules = || self.0.at(transport, port).filter(is_about);
+        let denied = rules().filter(|rule| !rule.allows);
         let mut left = from.clone();
         for rule in denied {
             left = left.difference(&rule.source);
         }
         let mut passed = Vec::new();
-        for rule in self.0.iter().filter(about).filter(|rule| rule.allows) {
+        for rule in rules().filter(|rule| rule.allows) {
             let matched = left.intersection(&rule.source);
             if !matched.is_empty() {
                 left = left.difference(&matched);
