@@ -440,26 +440,16 @@ const ASKED: &[(&str, &str)] = &[
          expose web to=lan; }\nsecret one",
         "security__staffDeviceVerification: 'false'",
     ),
-    // It ran, and said so: "resolves to a private/reserved IP address".
+    // Its entry point reads them from files (`docker/init_scripts/docker-entrypoint.sh` of 5.2.0).
     (
-        "changedetection on=box { internal-requests #true; }",
-        "ALLOW_IANA_RESTRICTED_ADDRESSES: 'true'",
+        "romm on=box { library \"/srv/roms\"; auth-key (secret)one; database-password (secret)one;
+         database-root-password (secret)one; }\nsecret one",
+        "ROMM_AUTH_SECRET_KEY_FILE: '/run/secrets/one'",
     ),
-    // Their sources refuse private addresses likewise.
+    // It reads each setting from a file too (`readConfigValuesFromFiles` of v2.5.0).
     (
-        "healthchecks on=box { secret-key (secret)one; database-password (secret)one; \
-         internal-requests #true; expose web to=lan; }\nsecret one",
-        "INTEGRATIONS_ALLOW_PRIVATE_IPS: 'True'",
-    ),
-    (
-        "vikunja on=box { secret-key (secret)one; internal-requests #true; expose web to=lan; }\n\
-         secret one",
-        "VIKUNJA_OUTGOINGREQUESTS_ALLOWNONROUTABLEIPS: 'true'",
-    ),
-    (
-        "karakeep on=box { session-key (secret)one; search-key (secret)one; \
-         internal-requests #true; expose web to=lan; }\nsecret one",
-        "CRAWLER_ALLOWED_INTERNAL_HOSTNAMES: '.'",
+        "vikunja on=box { secret-key (secret)one; expose web to=lan; }\nsecret one",
+        "VIKUNJA_SERVICE_SECRET_FILE: '/run/secrets/one'",
     ),
 ];
 

@@ -9,6 +9,7 @@ mod listens;
 mod logins;
 mod members;
 mod own_settings;
+mod private_addresses;
 mod probes;
 mod programs;
 mod proxies;

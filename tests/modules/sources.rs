@@ -17,6 +17,24 @@ const ASKED_IN_FILES: &[(&str, &str, &str)] = &[
         "forgejo-runner/config.yaml",
         "  file: /etc/forgejo-runner/registration\n",
     ),
+    // Each job has a network of its own (`ensureNetworkName` in `act/runner/run_context.go` of
+    // 0988a0cb; go-gitea/gitea#31648), from where Docker and the firewall let nothing through to
+    // the runner's container. A step that uses the cache waits for it (actions/cache#1403).
+    (
+        "forgejo-runner on=box {
+            url \"https://a.org\"; uuid \"42025d3d-66fc-4e13-9974-8a8f1edb5c3c\"
+            token (secret)one
+        }
+        secret one",
+        "forgejo-runner/config.yaml",
+        "  enabled: false\n",
+    ),
+    (
+        "gitea-runner on=box { url \"https://a.org\"; registration-token (secret)one; }
+        secret one",
+        "gitea-runner/config.yaml",
+        "  enabled: false\n",
+    ),
     // Otherwise a power cut may break the file of a node that has no others to copy it from
     // (`doc/book/reference-manual/configuration.md` of f04af18).
     (
