@@ -10,11 +10,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::growth::{MOST, growth};
+
 /// How many times as much is read the second time.
 const TIMES: usize = 8;
-
-/// How much more than [`TIMES`] as much work is still in proportion.
-const MOST: f64 = 1.6;
 
 /// The lab around what grows.
 const LAB: &str = "edition 1\nlab demo version=\"1\"\n\
@@ -218,18 +217,10 @@ fn work_of_commands_grows_with_what_they_read() {
     let mut wrong = String::new();
     for case in CASES {
         let (name, few, ..) = case;
-        let mut least = f64::INFINITY;
-        for _ in 0..4 {
-            #[expect(clippy::cast_precision_loss, reason = "a small number")]
-            let ratio = work(case, few * TIMES) / work(case, *few).max(0.01) / TIMES as f64;
-            least = least.min(ratio);
-            if least < MOST {
-                break;
-            }
-        }
-        println!("{name}: {least:.2}");
-        if least >= MOST {
-            let _ = writeln!(wrong, "{name}: {least:.1} times too much");
+        let ratio = growth(*few, TIMES, |count| work(case, count).max(0.01));
+        println!("{name}: {ratio:.2}");
+        if ratio >= MOST {
+            let _ = writeln!(wrong, "{name}: {ratio:.1} times too much");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -14,9 +14,9 @@ use super::tables::{Place, lab, numbered, places};
 const FEW: usize = 1_000;
 const TIMES: usize = 20;
 
-/// How much more than [`TIMES`] as much work is still in proportion: sorting, and what a larger
+/// How much more work than in proportion is still no fault: sorting, and what a larger
 /// memory costs. What compares each node with each other takes more than twice as much.
-const MOST: f64 = 1.6;
+pub(super) const MOST: f64 = 1.6;
 
 /// Returns the processor time of this thread so far.
 fn seconds() -> f64 {
@@ -40,7 +40,7 @@ fn work(place: &Place, count: usize) -> f64 {
 /// What others do on the machine makes many dearer than a few, since they share its caches. That
 /// ends where both are too many for a cache, and a square does not: when many seem too dear, four
 /// times as many are held against them.
-fn growth(few: usize, times: usize, work: impl Fn(usize) -> f64) -> f64 {
+pub(super) fn growth(few: usize, times: usize, work: impl Fn(usize) -> f64) -> f64 {
     let least = |few: usize, times: usize| {
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
         let ratio = |_: usize| work(few * times) / work(few) / times as f64;
