@@ -80,7 +80,7 @@ fn private_addresses_are_asked_where_the_lab_says_so_and_nowhere_else() {
     let compose = |and: &str| {
         let mut lab = format!("{PRELUDE}secret one\n");
         for (module, options, _) in REFUSING {
-            lab.push_str(&format!("service {module} on=box {{ {options}\n{and} }}\n"));
+            lab.push_str(&format!("service {module} on=box {{\n{options}\n{and}\n}}\n"));
         }
         let path = bundle_of(&lab);
         let path = path.path().join("payload/compose/compose.yaml");
