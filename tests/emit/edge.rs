@@ -105,7 +105,7 @@ grep -h 'unrecognized\|unable to' /said | sort -u
     let Some(said) = run(LAB, LAB, script) else { return };
     assert!(said.contains("AllowedIPs = 10.9.0.2/32\n"), "{said}");
     assert!(
-        said.contains("example.org: unable to determine IPv4 address")
+        said.contains("example.org: unable to determine IP address")
             && !said.contains("unrecognized"),
         "{said}"
     );

@@ -360,10 +360,15 @@ END
             grep '^www.ovh.com /nic/update.*hostname=example.org&.*myip=203.0.113.7' /tmp/asked |
                 grep -qF "Basic $login"
             kill "$program"; wait "$program" || :
-            # Started anew, it asks for the address, finds it unchanged, and tells nobody.
+            # Started an hour later, it asks for the address, finds it unchanged, and tells nobody.
+            sed -i -E "s/(atime|mtime)=[1-9][0-9]*/\\1=$(($(date +%s) - 3600))/g" \
+                /var/cache/ddclient/ddclient.cache
             start
-            asks_again() {{ [ "$(grep -c ^api.ipify.org /tmp/asked)" = 2 ]; }}
-            soon asks_again || {{ cat /tmp/log /tmp/asked; exit 1; }}
+            is_done() {{
+                [ "$(grep -c ^api.ipify.org /tmp/asked)" = 2 ] &&
+                    grep -qa sleeping "/proc/$program/cmdline"
+            }}
+            soon is_done || {{ cat /tmp/log /tmp/asked; exit 1; }}
             kill "$program"; wait "$program" || :
             is_told
             "#
