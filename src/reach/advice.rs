@@ -1,5 +1,7 @@
 //! What to write so that a refused connection comes through, and why that may be unwise.
 
+use std::collections::BTreeMap;
+
 use super::places::{self, Destination, Origin, Port};
 use super::{Files, Link, LinkKind};
 use crate::diag::Diagnostics;
@@ -8,8 +10,8 @@ use crate::model::{
     ZoneKind,
 };
 use crate::plan::{FlowSource, NFS, Plan};
-use crate::source::{Layer, Sources, Span};
-use crate::syntax::{self, Node};
+use crate::source::{FileId, Layer, Sources, Span};
+use crate::syntax::{self, Document, Node};
 
 /// What to write, and what to think about first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +68,9 @@ pub struct Edit {
     /// The node as it was; nothing for a new one.
     pub instead_of: Option<String>,
 }
+
+/// The files of a lab that were needed so far, each parsed once.
+pub type Parsed<'s> = BTreeMap<FileId, Option<Document<'s>>>;
 
 /// Finds what would open a port to the place of a question.
 pub(super) fn advice(
@@ -323,12 +328,13 @@ fn widened(plan: &Plan<'_>, origin: &Origin, to: MachineId) -> Option<String> {
 impl Wanted {
     /// Makes the change of the lab's files; nothing where the lab's own files do not have the
     /// place.
-    pub fn edit(&self, sources: &Sources) -> Option<Edit> {
-        let file = sources.file(self.inside.file);
+    pub fn edit<'s>(&self, sources: &'s Sources, parsed: &mut Parsed<'s>) -> Option<Edit> {
+        let (id, file) = (self.inside.file, sources.file(self.inside.file));
         if file.layer != Layer::Lab {
             return None;
         }
-        let document = syntax::parse(&file.text, self.inside.file, &mut Diagnostics::default())?;
+        let parse = || syntax::parse(&file.text, id, &mut Diagnostics::default());
+        let document = parsed.entry(id).or_insert_with(parse).as_ref()?;
         let existing = match self.addition {
             Addition::Zone { existing, .. } => existing,
             Addition::Node | Addition::Argument { .. } => None,

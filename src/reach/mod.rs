@@ -32,7 +32,7 @@ use crate::model::{MachineId, Transport, Zone, ZoneId, ZoneKind};
 use crate::plan::{CidrSet, Clients, Plan};
 use crate::source::{Sources, Span};
 
-pub use advice::{Advice, Edit};
+pub use advice::{Advice, Edit, Parsed};
 pub use places::Unknown;
 pub use read::{Line, Unreadable};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Answer, Link, Verdict};
+use super::{Answer, Link, Parsed, Verdict};
 use crate::model::MachineId;
 use crate::plan::{CidrSet, Plan};
 use crate::source::{Sources, Span};
@@ -130,8 +130,9 @@ pub struct AdviceView {
 impl AnswersView {
     /// Describes answers.
     pub fn new(answers: &[Answer], sources: &Sources) -> Self {
-        let connections: Vec<ConnectionView> =
-            answers.iter().map(|answer| connection(answer, sources)).collect();
+        let mut parsed = Parsed::new();
+        let connection = |answer| connection(answer, sources, &mut parsed);
+        let connections: Vec<ConnectionView> = answers.iter().map(connection).collect();
         let decisive = connections.iter().find(|it| it.allowed).or(connections.first());
         Self {
             format: FORMAT,
@@ -170,9 +171,13 @@ impl AnswersView {
     }
 }
 
-fn connection(answer: &Answer, sources: &Sources) -> ConnectionView {
+fn connection<'s>(
+    answer: &Answer,
+    sources: &'s Sources,
+    parsed: &mut Parsed<'s>,
+) -> ConnectionView {
     let edit = answer.advice.as_ref().and_then(|advice| {
-        let edit = advice.wanted.edit(sources)?;
+        let edit = advice.wanted.edit(sources, parsed)?;
         Some(AdviceView {
             source: sources.place(edit.span),
             write: edit.node,

@@ -127,6 +127,8 @@ const CASES: &[Case] = &[
         },
         &["check"],
     ),
+    ("open and closed ports of a machine", 200, ports, &["reach", "lan", "box"]),
+    ("ports that zones reach", 200, ports, &["reach", "--matrix"]),
     ("files of a lab that is built", 400, files, &["build", "--out", "out"]),
     ("files of a tree for reviewers", 400, files, &["snapshot", "--out", "tree"]),
     (
@@ -168,6 +170,15 @@ fn module(at: &Path, nodes: &str) {
     write(at, "lab.kdl", &format!("{LAB}service m on=box\n"));
     let module = format!("edition 1\nmodule m version=\"1\" {{\nsummary \"x\"\n{nodes}}}\n");
     write(at, "modules/m/module.kdl", &module);
+}
+
+/// Writes a service that opens every other one of its ports.
+fn ports(at: &Path, count: usize) {
+    let container = "container m { image \"docker.io/library/busybox:1.37\"; health none=\"x\"; }";
+    let provided = many(count, |it| format!("provides p{it} container=m port={}\n", 1000 + it));
+    module(at, &format!("{container}\n{provided}"));
+    let opened = many(count / 2, |it| format!("expose p{} to=lan\n", 2 * it));
+    write(at, "lab.kdl", &format!("{LAB}service m on=box {{\n{opened}}}\n"));
 }
 
 fn files(at: &Path, count: usize) {

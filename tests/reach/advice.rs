@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use labwright::model::ZoneKind;
-use labwright::reach::{Edit, Files, Verdict};
+use labwright::reach::{Edit, Files, Parsed, Verdict};
 use labwright::source::{Layer, SourceFile, Sources};
 
 use super::{LABS, lab, with_plan, written};
@@ -48,7 +48,10 @@ fn what_is_written_opens_what_was_refused() {
                 let answers = files.reach_all(from).expect("answers");
                 for answer in answers.iter().filter(|answer| answer.verdict == Verdict::Closed) {
                     let Some(advice) = &answer.advice else { continue };
-                    let edit = advice.wanted.edit(&sources).expect("a place in the lab's files");
+                    let edit = advice
+                        .wanted
+                        .edit(&sources, &mut Parsed::new())
+                        .expect("a place in the lab's files");
                     let is_route = plan.routes.iter().any(|route| route.host == answer.to.name);
                     let to = if is_route { answer.to.name.clone() } else { answer.to.to_string() };
                     edits.push((from.to_owned(), to, edit));
@@ -119,7 +122,10 @@ service wireguard on=box {
         let (edit, warning) = with_plan(&sources, |plan| {
             let answers = Files::new(plan, &sources).reach(from, to).expect("an answer");
             let advice = answers[0].advice.clone().expect("advice");
-            (advice.wanted.edit(&sources).expect("an edit"), advice.unwise.unwrap_or_default())
+            (
+                advice.wanted.edit(&sources, &mut Parsed::new()).expect("an edit"),
+                advice.unwise.unwrap_or_default(),
+            )
         });
         assert_eq!(edit.node, node, "{from} -> {to}");
         assert!(warning.contains(unwise), "{from} -> {to}: {warning}");
@@ -160,7 +166,7 @@ fn the_edit_fits_how_the_file_is_written() {
             let answers =
                 Files::new(plan, &sources).reach("guests", "uptime-kuma:web").expect("an answer");
             let advice = answers[0].advice.clone().expect("advice");
-            advice.wanted.edit(&sources).expect("an edit")
+            advice.wanted.edit(&sources, &mut Parsed::new()).expect("an edit")
         });
         let after = edited(&sources, &edit);
         let (_, file) = after.files().find(|(_, file)| file.path == "lab.kdl").expect("the lab");
