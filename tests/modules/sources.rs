@@ -35,6 +35,20 @@ const ASKED_IN_FILES: &[(&str, &str, &str)] = &[
         "gitea-runner/config.yaml",
         "  enabled: false\n",
     ),
+    // Cloudflare's protocol and, from 3.11 on, dyndns2 note the address of `usev4`; the others that
+    // of `use` alone, and would send it at each look (`nic_NAME_update` of v3.10.0 and 3.11.2).
+    (
+        "ddclient on=box { zone-name \"a.org\"; protocol dyndns2; password (secret)one; }
+        secret one",
+        "ddclient/ddclient.conf",
+        "usev4=webv4, webv4=ipify-ipv4\nprotocol=dyndns2\n",
+    ),
+    (
+        "ddclient on=box { zone-name \"a.org\"; protocol gandi; password (secret)one; }
+        secret one",
+        "ddclient/ddclient.conf",
+        "use=web, web=ipify-ipv4\nprotocol=gandi\nzone=a.org\n",
+    ),
     // Otherwise a power cut may break the file of a node that has no others to copy it from
     // (`doc/book/reference-manual/configuration.md` of f04af18).
     (
