@@ -327,7 +327,7 @@ fn widened(plan: &Plan<'_>, origin: &Origin, to: MachineId) -> Option<String> {
 
 impl Wanted {
     /// Makes the change of the lab's files; nothing where the lab's own files do not have the
-    /// place.
+    /// place. `parsed` keeps the files for the next one.
     pub fn edit<'s>(&self, sources: &'s Sources, parsed: &mut Parsed<'s>) -> Option<Edit> {
         let (id, file) = (self.inside.file, sources.file(self.inside.file));
         if file.layer != Layer::Lab {

@@ -36,7 +36,7 @@ pub(super) fn opening(
 ) -> Because {
     let plan = files.plan;
     let mut because = Because::default();
-    for flow in files.listeners(to.machine).flows.at(to.transport, to.port) {
+    for flow in files.flows(to) {
         let concerned = match flow.from {
             FlowSource::Containers(service) => containers == Some(service),
             FlowSource::Zone(zone) => !plan.zone(zone).set().intersection(from).is_empty(),
@@ -52,8 +52,7 @@ pub(super) fn opening(
 /// Finds what the lab says about a port that is not open: what opens it to others, what
 /// listens there, or the machine.
 pub(super) fn about(files: &Files<'_>, to: Port) -> Vec<Span> {
-    let flows = files.listeners(to.machine).flows.at(to.transport, to.port);
-    let mut spans: Vec<Span> = flows.map(|flow| flow.span).collect();
+    let mut spans: Vec<Span> = files.flows(to).map(|flow| flow.span).collect();
     spans.sort();
     spans.dedup();
     if spans.is_empty() {

@@ -29,7 +29,7 @@ use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
 use crate::emit::{Context, Shared, emit};
 use crate::model::{MachineId, Transport, Zone, ZoneId, ZoneKind};
-use crate::plan::{CidrSet, Clients, Plan};
+use crate::plan::{CidrSet, Clients, Flow, Plan};
 use crate::source::{Sources, Span};
 
 pub use advice::{Advice, Edit, Parsed};
@@ -37,7 +37,7 @@ pub use places::Unknown;
 pub use read::{Line, Unreadable};
 
 use listeners::Listeners;
-use places::{Destination, Origin};
+use places::{Destination, Origin, Port};
 
 /// The files of a lab, read machine by machine when a question comes to it.
 pub struct Files<'p> {
@@ -244,6 +244,11 @@ impl<'p> Files<'p> {
         static NOTHING: LazyLock<Listeners<'static>> = LazyLock::new(Listeners::default);
         let cell = self.listeners.get(machine.0 as usize);
         cell.map_or(&NOTHING, |cell| cell.get_or_init(|| Listeners::of(self.plan, machine)))
+    }
+
+    /// Lists what the lab opens at a port.
+    fn flows(&self, to: Port) -> impl Iterator<Item = &'p Flow> {
+        self.listeners(to.machine).flows.at(to.transport, to.port).copied()
     }
 
     fn of(&self, machine: MachineId) -> Result<&read::Machine, Unreadable> {

@@ -187,7 +187,7 @@ pub(super) fn what(files: &Files<'_>, to: Port) -> Option<String> {
     if let Some(id) = endpoint_at(files, to) {
         return Some(endpoint_name(plan, id));
     }
-    if let Some(flow) = files.listeners(to.machine).flows.at(to.transport, to.port).next() {
+    if let Some(flow) = files.flows(to).next() {
         return Some(flow.reason.answers().to_owned());
     }
     let is_host = plan.model[to.machine].kind == MachineKind::Proxmox;
@@ -290,7 +290,6 @@ pub(super) fn hypervisor(plan: &Plan<'_>, machine: MachineId) -> Option<(Machine
 
 /// Says whether a port is that of a machine's ssh.
 pub(super) fn is_ssh(files: &Files<'_>, to: Port) -> bool {
-    let mut here = files.listeners(to.machine).flows.at(to.transport, to.port);
-    here.any(|flow| flow.reason == FlowReason::Ssh)
+    files.flows(to).any(|flow| flow.reason == FlowReason::Ssh)
         || (to.port, to.transport) == (22, Transport::Tcp)
 }

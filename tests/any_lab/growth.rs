@@ -14,8 +14,8 @@ use super::tables::{Place, lab, numbered, places};
 const FEW: usize = 1_000;
 const TIMES: usize = 20;
 
-/// How much more work than in proportion is still no fault: sorting, and what a larger
-/// memory costs. What compares each node with each other takes more than twice as much.
+/// How much more work than in proportion is still no fault: sorting, and what a larger memory
+/// costs. What compares each node with each other takes more than twice as much.
 pub(super) const MOST: f64 = 1.6;
 
 /// Returns the processor time of this thread so far.

@@ -27,13 +27,13 @@ const ASKED_IN_FILES: &[(&str, &str, &str)] = &[
         }
         secret one",
         "forgejo-runner/config.yaml",
-        "  enabled: false\n",
+        "wait for it in vain.\n  enabled: false\n",
     ),
     (
         "gitea-runner on=box { url \"https://a.org\"; registration-token (secret)one; }
         secret one",
         "gitea-runner/config.yaml",
-        "  enabled: false\n",
+        "wait for it in vain.\n  enabled: false\n",
     ),
     // Cloudflare's protocol and, from 3.11 on, dyndns2 note the address of `usev4`; the others that
     // of `use` alone, and would send it at each look (`nic_NAME_update` of v3.10.0 and 3.11.2).
