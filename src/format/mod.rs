@@ -6,6 +6,7 @@ pub mod lines;
 pub mod templates;
 pub mod well_formed;
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
@@ -203,6 +204,12 @@ fn add_filters(environment: &mut Environment<'_>) {
                 "names no major version of PostgreSQL, on which the folder of its data depends";
             Error::new(ErrorKind::InvalidOperation, format!("the tag of `{image}` {why}"))
         })
+    });
+    // The folders that these files are in, each once.
+    environment.add_filter("folders", |paths: Vec<String>| {
+        let folders = paths.iter().filter_map(|path| path.rsplit_once('/'));
+        let folders = folders.map(|(folder, _)| if folder.is_empty() { "/" } else { folder });
+        folders.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
     });
     environment.add_filter("secret_name", |secret: &str| secret_name(secret).map(str::to_owned));
     environment.add_filter("secret_file", |secret: &str| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use labwright::resolve::options::option_specs;
+use labwright::source::Spanned;
 
 use super::{PRELUDE, bundle_of, each_module};
 
@@ -102,6 +103,29 @@ fn private_addresses_are_asked_where_the_lab_says_so_and_nowhere_else() {
     }
     // Nextcloud's pages ask, and its regular jobs.
     assert_eq!(asking.matches("NC_allow_local_remote_servers").count(), 2);
+}
+
+/// The modules whose programs refuse private addresses, and have no setting for it, where somebody
+/// may want what the lab has: each says so.
+const REFUSING_ALWAYS: &[&str] = &[
+    // `mealie/pkgs/safehttp/transport.py`; its messages go through Apprise.
+    "mealie",
+    // `downloadAndSaveLogoFromURL` in `backend/internal/service/oidc_service.go` of v2.14.0.
+    "pocket-id",
+    // `safe_request` in `cookbook/helper/HelperFunctions.py` of 2.6.12.
+    "tandoor",
+];
+
+#[test]
+fn who_refuses_private_addresses_whatever_the_lab_says_tells_it() {
+    let mut telling = Vec::new();
+    each_module(|name, module| {
+        let doc = module.value("doc").and_then(Spanned::string).unwrap_or_default();
+        if doc.contains("public addresses alone, and has no setting for others") {
+            telling.push(name.to_owned());
+        }
+    });
+    assert_eq!(telling, REFUSING_ALWAYS);
 }
 
 #[test]

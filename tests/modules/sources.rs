@@ -60,7 +60,74 @@ const ASKED_IN_FILES: &[(&str, &str, &str)] = &[
         "garage/garage.toml",
         "metadata_fsync = true\n",
     ),
+    // The file of users is a secret of the lab, which nothing in the container can write
+    // (`authentication_backend` in `config.template.yml` of v4.39.20).
+    (
+        "authelia on=box {
+            domain \"example.org\"; host \"auth.example.org\"; users (secret)one
+            session-key (secret)one; storage-key (secret)one; reset-key (secret)one
+            expose web to=lan
+        }
+        secret one",
+        "authelia/configuration.yml",
+        "  password_change:\n    disable: true\n",
+    ),
+    // It ends at any other word (`envbool` in `hc/settings.py` of v4.3).
+    (HEALTHCHECKS, "compose/compose.yaml", "REGISTRATION_OPEN: 'False'\n"),
+    // go2rtc asks a server of the internet for the address of its container otherwise
+    // (`docker/main/rootfs/usr/local/go2rtc/create_config.py` of v0.17.2).
+    (
+        FRIGATE,
+        "compose/compose.yaml",
+        "FRIGATE_GO2RTC_WEBRTC_CANDIDATE_INTERNAL: '192.168.1.2:8556'\n",
+    ),
+    // It reads files whose names begin like its variables (`frigate/config/env.py`).
+    (FRIGATE, "compose/compose.yaml", "target: '/run/secrets/FRIGATE_RTSP_PASSWORD'\n"),
+    // A file that is mounted by itself stays the old one when logrotate makes another; a folder is
+    // not read (`setupTailForFile` in `pkg/acquisition/modules/file/run.go` of v1.7.8).
+    (CROWDSEC, "compose/compose.yaml", "source: '/var/log'\n"),
+    (CROWDSEC, "compose/compose.yaml", "source: '/srv/logs'\n"),
+    // It watches no folder in which it finds nothing at its start (`Configure` in `config.go`).
+    (CROWDSEC, "crowdsec/lab.yaml", "force_inotify: true\nfilenames:\n"),
+    // The lines of a program are for its own parser.
+    (
+        CROWDSEC,
+        "crowdsec/lab.yaml",
+        "---\nsource: file\nforce_inotify: true\nfilename: \"/srv/logs/*.log\"\nlabels:\n  \
+         type: \"caddy\"\n",
+    ),
 ];
+
+const HEALTHCHECKS: &str = "healthchecks on=box {
+    url \"https://checks.example.org\"; secret-key (secret)one; database-password (secret)one
+}
+secret one";
+
+const FRIGATE: &str = "frigate on=box {
+    recordings \"/srv/recordings\"; camera-password (secret)one; port webrtc 8556
+}
+secret one";
+
+const CROWDSEC: &str = "crowdsec on=box {
+    log \"/var/log/auth.log\"
+    program-log path=\"/srv/logs/*.log\" type=caddy
+}";
+
+#[test]
+fn debian_writes_the_log_of_logins_for_who_reads_it() {
+    let packages = |crowdsec: &str, os: &str| {
+        let prelude = PRELUDE.replacen("debian-13", os, 1);
+        let bundle = bundle_of(&format!("{prelude}service crowdsec on=box {{ {crowdsec}; }}\n"));
+        let path = bundle.path().join("payload/activate.d/10-packages.sh");
+        std::fs::read_to_string(path).expect("the packages")
+    };
+    let logins = r#"log "/var/log/auth.log""#;
+    assert!(packages(logins, "debian-13").contains(" rsyslog "));
+    // Ubuntu has it.
+    assert!(!packages(logins, "ubuntu-24.04").contains("rsyslog"));
+    let others = r#"log "/var/log/remote/*.log""#;
+    assert!(!packages(others, "debian-13").contains("rsyslog"));
+}
 
 #[test]
 fn what_the_sources_of_programs_ask_for_is_in_their_files() {
