@@ -178,6 +178,11 @@ impl Diagnostics {
         self.list.iter_mut().skip(mark)
     }
 
+    /// Takes back the findings after a mark.
+    pub fn truncate(&mut self, mark: usize) {
+        self.list.truncate(mark);
+    }
+
     /// Returns whether an error prevents the build.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)

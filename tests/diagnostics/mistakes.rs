@@ -85,7 +85,92 @@ pub const MISTAKES: &[(&str, &str)] = &[
     ),
     ("password (secret)restic", "password (secret)restic; service more module=jellyfin on=media"),
     ("", "dashboard energy from=\"energy.json\""),
+    // A name that the place does not know.
+    ("memory (size)", "memory: (size)"),
+    ("memory (size)", "RAM (size)"),
+    ("os debian-13", "os: debian-13"),
+    ("vm media", "guest media"),
+    ("vm media", "VM media"),
+    ("network lan", "net lan"),
+    ("address lan \"192.168.1.101\"", "adress lan \"192.168.1.101\""),
+    ("address lan \"192.168.1.101\"", "ip lan \"192.168.1.101\""),
+    ("pool tank", "zpool tank"),
+    ("dataset media", "datset media"),
+    ("share tank.media", "mount tank.media"),
+    ("secret restic\n", "secrets restic\n"),
+    ("admin ada", "user ada"),
+    ("ssh-key ", "sshkey "),
+    ("ssh-key ", "key "),
+    ("vm media id=101", "vm media vmid=101"),
+    ("vm media id=101", "vm media ID=101"),
+    ("id=101 on=pve", "id=101 node=pve"),
+    ("id=101 on=pve", "id=101 server=pve"),
+    ("expose web to=lan", "expose web from=lan"),
+    ("service jellyfin on=", "service jellyfin at="),
+    ("service npm module=", "service npm type="),
+    ("tank.media at=", "tank.media to="),
+    ("pool tank disk=", "pool tank disks="),
+    ("dataset media quota=", "dataset media size="),
+    ("network lan cidr=", "network lan subnet="),
+    ("gateway=\"192.168.1.1\"", "gw=\"192.168.1.1\""),
+    ("host pve kind=", "host pve type="),
+    ("ssh from=lan", "ssh to=lan"),
+    ("router box on=lan address=", "router box on=lan ip="),
+    // A value without its name, or a name that has one.
+    ("id=101 on=pve", "id: 101 on: pve"),
+    ("id=101 on=pve", "101 pve"),
+    ("vm media id=101 on=pve", "vm id=101 name=media on=pve"),
+    ("vm media id=101", "vm media=101"),
+    ("expose web to=lan", "expose web lan"),
+    ("expose web to=lan", "expose web to lan"),
+    ("expose web to=lan", "expose web=lan"),
+    ("expose web to=lan", "expose web:lan"),
+    ("tank.media at=", "tank.media "),
+    ("network lan cidr=", "network lan "),
+    ("network lan cidr=", "network lan="),
+    ("kind=proxmox ", "proxmox "),
+    ("disk root size=(size)", "disk root "),
+    ("disk root size=(size)", "disk root (size)"),
+    ("address lan \"192.168.1.101\"", "address lan=\"192.168.1.101\""),
+    ("ssh from=lan", "ssh lan"),
+    ("route \"media", "route host=\"media"),
 ];
+
+/// What is right, though it is near to a mistake of the table above.
+const RIGHT: &[(&str, &str)] = &[
+    ("kind=proxmox ", "\"kind\"=proxmox "),
+    ("vm media id=101 on=pve", "vm id=101 media on=pve"),
+    ("expose web to=lan", "expose to=lan web"),
+    ("memory (size)\"8GiB\"", "memory \"8GiB\" least=\"4GiB\""),
+    ("disk root size=(size)", "disk size size=(size)"),
+    ("dataset media quota=", "dataset size quota=\"1GiB\"; dataset media quota="),
+    ("", "router gateway on=lan address=\"192.168.1.9\""),
+    ("", "extend vm media { (force)memory \"4GiB\" reason=\"less\"; }"),
+    ("", "extend vm media kind=managed"),
+    (
+        "",
+        "module m { summary \"x\"; option ram type=text { default \"x\"; }
+         container m { image \"x/m:1\"; health none=\"x\"; env A \"a:b\"; env B (ref)opt.ram; }; }
+         service m on=media { ram y; }",
+    ),
+];
+
+#[test]
+fn what_is_near_to_a_mistake_is_none() {
+    let lab = std::fs::read_to_string(case("mistakes").join("lab.kdl")).expect("a lab");
+    for (right, written) in RIGHT {
+        let text = match *right {
+            "" => format!("{lab}{written}\n"),
+            right => lab.replace(right, written),
+        };
+        assert!(text.contains(written), "{right}");
+        let file = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+        let sources = Sources::with_standard_library(vec![file]);
+        let found = compile::analyze(&sources).check(&sources).diagnostics;
+        let told: Vec<_> = found.iter().map(|one| &one.message).collect();
+        assert!(told.is_empty(), "{written}: {told:?}");
+    }
+}
 
 #[test]
 fn one_mistake_is_one_finding() {

@@ -10,7 +10,7 @@ use crate::decl::schema::{Field, NodeSchema, OPTION_VALUE};
 use crate::decl::types::Type;
 use crate::decl::{Priority, Property, Rank, Value, codes};
 use crate::diag::hidden::is_plain_word;
-use crate::diag::{Diagnostic, nearest, suggest};
+use crate::diag::{Diagnostic, nearest};
 use crate::source::{Span, Spanned};
 use crate::syntax::{Entry, Node, Scalar};
 
@@ -66,7 +66,7 @@ impl Decoder<'_> {
                     help += ": the value of a secret never enters the lab";
                 } else if let Some(name) = wide.filter(|name| is_plain_word(name)) {
                     help = format!("write `{name}=…`, with the `=` of the keyboard");
-                } else if let Some(property) = schema.properties.first() {
+                } else if let Some(property) = name_for(node, schema) {
                     let _ = write!(help, ", or name it: `{}=…`", property.name);
                 }
                 let message = format!(
@@ -104,7 +104,7 @@ impl Decoder<'_> {
     }
 
     /// Reports words where the only argument of a node is text, which has quotes.
-    fn several_words(&self, node: &Node<'_>, schema: &NodeSchema) -> Option<Diagnostic> {
+    pub(super) fn several_words(&self, node: &Node<'_>, schema: &NodeSchema) -> Option<Diagnostic> {
         let ([field], None) = (schema.arguments, &schema.rest) else { return None };
         let ([first, _, ..], Some(last)) = (&node.arguments[..], node.arguments.last()) else {
             return None;
@@ -200,15 +200,11 @@ impl Decoder<'_> {
                     (entry.name.value.clone(), &ANY)
                 }
                 None => {
-                    let names = schema.properties.iter().map(|field| field.name);
-                    let help = suggest(name, names.clone(), || {
-                        match names.collect::<Vec<_>>().join(", ") {
-                            list if list.is_empty() => {
-                                format!("`{}` takes no properties", node.name)
-                            }
-                            list => format!("one of: {list}"),
-                        }
-                    });
+                    let names: Vec<_> = schema.properties.iter().map(|field| field.name).collect();
+                    let help = match names.join(", ") {
+                        list if list.is_empty() => format!("`{}` takes no properties", node.name),
+                        list => format!("one of: {list}"),
+                    };
                     let finding = Diagnostic::new(
                         &codes::UNKNOWN_PROPERTY,
                         entry.name.span,
@@ -250,7 +246,7 @@ pub(super) fn typed(
     arguments: &[Spanned<Value<'_>>],
     properties: &[Property<'_>],
 ) -> Vec<Span> {
-    let is_free = |field: &Field| matches!(field.ty, Type::Text | Type::Any | Type::Given);
+    let is_free = |field: &Field| is_free(field.ty);
     let is_own = |word: &str| {
         word == schema.name || schema.properties.iter().any(|field| field.name == word)
     };
@@ -288,7 +284,19 @@ pub(super) fn typed(
     spans
 }
 
-fn count(number: usize, noun: &str) -> String {
+/// Returns whether any text is a value of a type.
+pub(super) const fn is_free(ty: Type) -> bool {
+    matches!(ty, Type::Text | Type::Any | Type::Given)
+}
+
+/// Returns the property that an argument is likely to be: one that is missing.
+fn name_for(node: &Node<'_>, schema: &'static NodeSchema) -> Option<&'static Field> {
+    let absent = |field: &&Field| !node.properties.iter().any(|own| own.name.value == field.name);
+    let mut fields = schema.properties.iter().filter(absent);
+    fields.clone().find(|field| field.required).or_else(|| fields.next())
+}
+
+pub(super) fn count(number: usize, noun: &str) -> String {
     match number {
         0 => format!("no {noun}"),
         1 => format!("one {noun}"),

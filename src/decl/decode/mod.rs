@@ -1,12 +1,14 @@
 //! Checks nodes against the schema and reads their values.
 
 mod fields;
+mod foreign;
+mod misplaced;
 mod values;
 
 use super::codes;
-use super::schema::{Child, NodeSchema, OPTION_VALUE, Occurs, TOP};
+use super::schema::{Child, Field, NodeSchema, OPTION_VALUE, Occurs, TOP};
 use super::{Block, Priority, Rank, Twins};
-use crate::diag::{Diagnostic, Diagnostics, nearest, suggest};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::{Layer, SourceFile, Span};
 use crate::syntax::{Node, Scalar};
 
@@ -54,7 +56,14 @@ impl Decoder<'_> {
                 if options {
                     blocks.push(self.node(node, &OPTION_VALUE, priority));
                 } else {
-                    self.unknown_node(&node, parent, children);
+                    let mark = self.diagnostics.mark();
+                    let meant = self.unknown_node(&node, parent, children);
+                    let block = meant.and_then(|child| self.misnamed(node, child, priority, mark));
+                    let known = |block: &Block<'_>| {
+                        let same = |own: &&Block<'_>| std::ptr::eq(own.schema, block.schema);
+                        blocks.iter().any(|own| same(&own) && own.key() == block.key())
+                    };
+                    blocks.extend(block.filter(|block| !known(block)));
                 }
                 continue;
             };
@@ -86,8 +95,35 @@ impl Decoder<'_> {
         blocks
     }
 
-    fn unknown_node(&mut self, node: &Node<'_>, parent: &str, children: &[&'static [Child]]) {
-        let names = || children.iter().flat_map(|group| group.iter()).map(|child| child.node.name);
+    /// Decodes a node of a wrong name as the one that is meant, so that what it declares is there.
+    /// If it can't be that one, it is left out, and nothing else is said about it.
+    fn misnamed<'s>(
+        &mut self,
+        mut node: Node<'s>,
+        child: &'static Child,
+        priority: Priority,
+        mark: usize,
+    ) -> Option<Block<'s>> {
+        node.name.value = child.node.name.into();
+        let block = self.node_since(node, child.node, priority, mark);
+        let lacks = |field: &&Field| field.required && block.property(field.name).is_none();
+        let is_other =
+            block.has_faulty_value() || child.node.properties.iter().any(|field| lacks(&field));
+        if is_other {
+            self.diagnostics.truncate(mark + 1);
+        }
+        (!is_other).then_some(block)
+    }
+
+    /// Reports a node of an unknown name. Returns what it is meant to be.
+    fn unknown_node(
+        &mut self,
+        node: &Node<'_>,
+        parent: &str,
+        children: &[&'static [Child]],
+    ) -> Option<&'static Child> {
+        let all = || children.iter().flat_map(|group| group.iter());
+        let names = || all().map(|child| child.node.name);
         let place = if parent == "file" {
             "at the top of a file".to_owned()
         } else {
@@ -102,27 +138,32 @@ impl Decoder<'_> {
                     .help("remove it: the value of a secret never enters the lab")
                     .conceal(whole),
             );
-            return;
+            return None;
         }
         let diagnostic = Diagnostic::new(
             &codes::UNKNOWN_NODE,
             node.name.span,
             format!("the node `{}` is not allowed {place}", node.name),
         );
+        let meant = foreign::meant(&node.name, names()).filter(|_| home(&node.name).is_none());
+        let meant = meant.and_then(|name| all().find(|child| child.node.name == name));
         // A list of others, such as `services { … }`, is no node with a wrong letter.
-        let one = nearest(&node.name, names()).filter(|near| {
-            let all = children.iter().flat_map(|group| group.iter());
-            let known = all.into_iter().find(|child| child.node.name == *near);
-            node.arguments.is_empty() && known.is_some_and(|child| child.node.takes_a_name())
-        });
-        let each = one.map(|one| format!("write each as a node of its own: `{one} NAME …`"));
-        let help = home(&node.name).or(each).unwrap_or_else(|| {
-            suggest(&node.name, names(), || match names().collect::<Vec<_>>().join(", ") {
-                list if list.is_empty() => "remove it".to_owned(),
-                list => format!("one of: {list}"),
-            })
-        });
+        let bare = node.arguments.is_empty() && node.properties.is_empty();
+        let list = |child: &Child| bare && child.node.takes_a_name();
+        let help = match meant {
+            Some(child) if list(child) => {
+                format!("write each as a node of its own: `{} NAME …`", child.node.name)
+            }
+            Some(child) => format!("did you mean `{}`?", child.node.name),
+            None => {
+                home(&node.name).unwrap_or_else(|| match names().collect::<Vec<_>>().join(", ") {
+                    list if list.is_empty() => "remove it".to_owned(),
+                    list => format!("one of: {list}"),
+                })
+            }
+        };
         self.diagnostics.push(diagnostic.help(help));
+        meant.filter(|child| !list(child))
     }
 
     fn node<'s>(
@@ -131,7 +172,17 @@ impl Decoder<'_> {
         schema: &'static NodeSchema,
         inherited: Priority,
     ) -> Block<'s> {
-        let mark = self.diagnostics.mark();
+        self.node_since(node, schema, inherited, self.diagnostics.mark())
+    }
+
+    /// Decodes a node about which there may be findings after a mark already.
+    fn node_since<'s>(
+        &mut self,
+        mut node: Node<'s>,
+        schema: &'static NodeSchema,
+        inherited: Priority,
+        mark: usize,
+    ) -> Block<'s> {
         let priority = self.priority(&node, inherited);
         let rank = Rank { priority, own: true, layer: self.layer };
         let option = std::ptr::eq(schema, &raw const OPTION_VALUE);
@@ -155,14 +206,21 @@ impl Decoder<'_> {
                 ),
             );
         }
-        let arguments = self.arguments(&node, schema);
         // The target of `extend KIND NAME` decides which children are allowed.
-        let kind = arguments.first().and_then(|argument| argument.text()).unwrap_or_default();
-        let body = if schema.name == "extend" {
-            TOP.iter().map(|child| child.node).find(|node| node.name == kind).unwrap_or(schema)
-        } else {
-            schema
+        let kind = match node.arguments.first().map(|kind| &kind.value.value) {
+            Some(Scalar::Text(kind)) if schema.name == "extend" => kind.as_ref(),
+            _ => "",
         };
+        let target = TOP.iter().map(|child| child.node).find(|node| node.name == kind);
+        let extends = |_: &&NodeSchema| {
+            let kinds = schema.arguments.first();
+            kinds.is_some_and(|kinds| kinds.ty.read_text(kind.into()).is_some())
+        };
+        let body = target.filter(extends).unwrap_or(schema);
+        if !option && schema.name != "raw" && !(schema.options && schema.dynamic) {
+            self.as_meant(&mut node, schema, body, priority);
+        }
+        let arguments = self.arguments(&node, schema);
         let properties = self.properties(&node, body, rank);
         if self.in_secret || fields::may_hold_secret(body) {
             let typed = fields::typed(&node, body, &arguments, &properties);

@@ -158,6 +158,14 @@ fn replace(text: &mut String, span: std::ops::Range<usize>, new: &str) -> Option
     };
     let old = text.get(span.clone())?.to_owned();
     let (first, _) = new.split_once([' ', '=']).unwrap_or((new, ""));
+    // An argument gets the name of its property.
+    let words: Vec<&str> = old.split([' ', ':']).collect();
+    let is_named =
+        |word: &str| word.split_once('=').is_some_and(|(_, value)| words.contains(&value));
+    if !old.contains('=') && new.split(' ').all(is_named) {
+        text.replace_range(span, new);
+        return Some(());
+    }
     if (new.contains(' ') || new.contains('=')) && !new.starts_with(['"', '#', '(']) {
         // A whole property or node: it stands for the one of its name.
         let document = syntax::parse(text, FileId(0), &mut Diagnostics::default());
