@@ -68,6 +68,10 @@ impl Grammar {
         if matches!(self, Self::Unit | Self::Ini | Self::Fail2ban) && text.ends_with('\\') {
             return fault("a backslash at the end of a value, which joins it with the next line");
         }
+        // To Perl's Config::IniFiles, which sanoid has.
+        if self == Self::Ini && text.starts_with("<<") {
+            return fault("`<<` at the beginning of a value, which makes it one of several lines");
+        }
         Ok(match self {
             Self::Unit | Self::Fail2ban => text.replace('%', "%%"),
             Self::Exports => octal(text),
@@ -159,6 +163,7 @@ mod tests {
     fn a_value_arrives_as_it_is() {
         assert!(Grammar::Ini.value("a # b").is_err() && Grammar::Ini.value("a;b").is_err());
         assert!(Grammar::Ini.value(" a").is_err() && Grammar::Ini.value("a\\").is_err());
+        assert!(Grammar::Ini.value("<<a").is_err() && Grammar::Ini.value("a <<b").is_ok());
         assert_eq!(Grammar::Fail2ban.value("50%").unwrap(), "50%%");
         assert_eq!(Grammar::Unit.value("50% of \"x\"").unwrap(), "50%% of \"x\"");
         assert_eq!(Grammar::Unit.word("/srv/a b").unwrap(), "\"/srv/a b\"");

@@ -89,11 +89,13 @@ pub fn draft<'s>(
     };
     let scope = scope.with("opt", Data::Record(options.clone()));
     let made = Made::default();
+    // What the module makes of a service that it refuses would only repeat that.
+    let mut found = Diagnostics::default();
     let mut concrete = Vec::new();
     Evaluator { expressions, scope: &scope, made: &made, report: &report }.blocks(
         &module.states,
         &mut concrete,
-        diagnostics,
+        &mut found,
     );
     // A state under a condition may override one outside of it, and every part must see the same.
     evaluate::settle(&mut concrete, module.block.schema.children);
@@ -107,17 +109,19 @@ pub fn draft<'s>(
     Evaluator { expressions, scope: &scope, made: &made, report: &report }.blocks(
         &module.endpoints,
         &mut concrete,
-        diagnostics,
+        &mut found,
     );
     evaluate::settle(&mut concrete, module.block.schema.children);
     let [ports, outer] = ports(block, &concrete, &module.others);
     let pages = pages(block, &concrete, &module.others, home.address, around);
     let scope = scope.with("port", ports).with("outer", outer).with("page", pages);
     let evaluator = Evaluator { expressions, scope: &scope, made: &made, report: &report };
-    evaluator.blocks(&module.others, &mut concrete, diagnostics);
+    evaluator.blocks(&module.others, &mut concrete, &mut found);
     evaluate::settle(&mut concrete, module.block.schema.children);
     // Assertions may name states and ports, so they come last.
-    assertions(module.block, block, &faulty, &evaluator, diagnostics);
+    if assertions(module.block, block, &faulty, &evaluator, diagnostics) {
+        diagnostics.append(found);
+    }
 
     let endpoints = endpoints(block, &concrete, module_name, name, &lab.secrets, diagnostics);
     let mut service = Service {
@@ -296,22 +300,25 @@ fn known_endpoints(
     }
 }
 
+/// Reports what a module requires and the service lacks, and returns whether it has all.
 fn assertions(
     module: &Block<'_>,
     service: &Block<'_>,
     faulty: &BTreeSet<String>,
     evaluator: &Evaluator<'_, '_>,
     diagnostics: &mut Diagnostics,
-) {
+) -> bool {
     // An assertion about an option that is missing or wrong would only repeat that.
     let settled = |assertion: &&Block<'_>| {
         !faulty.iter().any(|option| assertion.key().contains(option.as_str()))
     };
+    let mut all_hold = true;
     for assertion in
         module.children.iter().filter(|child| child.schema.name == "assert").filter(settled)
     {
         let Some(condition) = assertion.argument(0) else { continue };
         if evaluator.holds(condition, diagnostics) == Some(false) {
+            all_hold = false;
             let message = assertion.argument(1).and_then(Spanned::text).unwrap_or_default();
             diagnostics.push(
                 Diagnostic::new(
@@ -323,6 +330,7 @@ fn assertions(
             );
         }
     }
+    all_hold
 }
 
 fn state(block: &Block<'_>) -> Option<State> {

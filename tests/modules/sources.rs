@@ -114,6 +114,26 @@ const CROWDSEC: &str = "crowdsec on=box {
 }";
 
 #[test]
+fn garage_in_a_lab_without_a_domain_answers_to_names_of_its_own() {
+    let garage = "service garage on=box {
+        data \"/srv/objects\"; rpc-secret (secret)one; admin-token (secret)one
+        metrics-token (secret)one
+    }
+    secret one\n";
+    let settings = |prelude: &str| {
+        let bundle = bundle_of(&format!("{prelude}{garage}"));
+        let text = std::fs::read_to_string(bundle.path().join("payload/garage/garage.toml"));
+        text.expect("the settings")
+    };
+    let without = settings(&PRELUDE.replace(r#"domain "example.org";"#, ""));
+    assert_eq!(without.matches("root_domain").count(), 1, "{without}");
+    assert!(without.contains("root_domain = \".web.garage.localhost\"\n"), "{without}");
+    let with = settings(PRELUDE);
+    assert!(with.contains("root_domain = \".s3.example.org\"\n"), "{with}");
+    assert!(with.contains("root_domain = \".web.example.org\"\n"), "{with}");
+}
+
+#[test]
 fn debian_writes_the_log_of_logins_for_who_reads_it() {
     let packages = |crowdsec: &str, os: &str| {
         let prelude = PRELUDE.replacen("debian-13", os, 1);

@@ -156,6 +156,35 @@ fn who_asks_a_program_by_its_name_needs_it() {
     assert_eq!(found("", &elsewhere), Vec::<&str>::new());
 }
 
+#[test]
+fn what_a_service_lacks_is_said_once_and_never_becomes_a_word() {
+    let found = |lab: &str, services: &str| {
+        let prelude = PRELUDE.replace(r#"domain "example.org"; email "me@example.org"; "#, lab);
+        let (found, _) = compile::check(&Sources::with_standard_library(vec![SourceFile {
+            path: "lab.kdl".into(),
+            text: format!("{prelude}secret k\n{services}\n"),
+            layer: Layer::Lab,
+        }]));
+        let errors = found.iter().filter(|found| found.severity() == Severity::Error);
+        errors.map(|found| found.code.name).collect::<Vec<_>>()
+    };
+    let lldap = "service lldap on=box { admin-password (secret)k; key-seed (secret)k; \
+                 session-key (secret)k; expose web to=lan; }";
+    for service in [lldap, "service forgejo on=box", "service gitea on=box"] {
+        assert_eq!(found("", service), ["assertion-failed"], "{service}");
+    }
+    let joins = r#"module joins version="1.0" {
+        summary "Joins"
+        container joins {
+            image "docker.io/library/busybox:1.37"; health none="a stand-in"
+            env MAIL (expr)"'mailto:' ~ lab.email"
+        }
+    }
+    service joins on=box"#;
+    assert_eq!(found("", joins), ["bad-module"]);
+    assert_eq!(found(r#"email "me@example.org";"#, joins), Vec::<&str>::new());
+}
+
 /// The options of the library that take any text, each with what it is.
 const ANY_TEXT: &[(&str, &str)] = &[
     ("restic repository", "an assertion says more of what is wrong"),

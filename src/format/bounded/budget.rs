@@ -15,6 +15,8 @@ pub(super) const INDEXED: &str = "labwright_indexed";
 pub(super) const SMALL: &str = "labwright_small";
 /// Refuses a value that is not a number.
 pub(super) const NUMBER: &str = "labwright_number";
+/// Refuses to join nothing to a text.
+pub(super) const JOINED: &str = "labwright_joined";
 
 /// The largest value, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -117,6 +119,10 @@ pub fn add_filters(environment: &mut Environment<'_>) {
     environment.add_filter(NUMBER, |value: &Value| match value.kind() {
         ValueKind::Number | ValueKind::Undefined => Ok(value.clone()),
         kind => Err(error(format!("`*` takes numbers, and this is a {kind}"))),
+    });
+    environment.add_filter(JOINED, |value: &Value| {
+        let nothing = value.is_none();
+        (!nothing).then(|| value.clone()).ok_or_else(|| error("`~` joins texts, and this is none"))
     });
     environment.add_filter("join", join);
     environment.add_filter("replace", replace);

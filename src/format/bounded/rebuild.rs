@@ -9,7 +9,7 @@ use minijinja::machinery::ast::{
 };
 use minijinja::value::Value;
 
-use super::budget::{COMPARED, INDEXED, LISTED, MADE, NUMBER, SMALL};
+use super::budget::{COMPARED, INDEXED, JOINED, LISTED, MADE, NUMBER, SMALL};
 use super::{Expr, Fault, refused};
 
 /// Copies a statement.
@@ -202,7 +202,9 @@ pub(super) fn expression<'s>(expr: &Expr<'s>) -> Result<Expr<'s>, Fault> {
 
 fn operation<'s>(it: &Spanned<BinOp<'s>>) -> Result<Expr<'s>, Fault> {
     let (operand, result) = match it.op {
-        BinOpKind::Add | BinOpKind::Concat => (None, Some(MADE)),
+        BinOpKind::Add => (None, Some(MADE)),
+        // It would be joined as the word `None`.
+        BinOpKind::Concat => (Some(JOINED), Some(MADE)),
         // A text or list that is multiplied would be repeated.
         BinOpKind::Mul | BinOpKind::Pow => (Some(NUMBER), None),
         BinOpKind::Eq
