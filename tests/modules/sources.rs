@@ -83,6 +83,17 @@ const ASKED_IN_FILES: &[(&str, &str, &str)] = &[
     ),
     // It reads files whose names begin like its variables (`frigate/config/env.py`).
     (FRIGATE, "compose/compose.yaml", "target: '/run/secrets/FRIGATE_RTSP_PASSWORD'\n"),
+    // It reads each setting from a file too (`internal/configuration/sources/secrets/reader.go` of
+    // v3.41.1).
+    (
+        "gluetun on=box {
+            provider protonvpn; private-key (secret)one; proton-email \"a@example.org\"
+            proton-password (secret)one
+        }
+        secret one",
+        "compose/compose.yaml",
+        "UPDATER_PROTONVPN_PASSWORD_SECRETFILE: '/run/secrets/one'\n",
+    ),
     // A file that is mounted by itself stays the old one when logrotate makes another; a folder is
     // not read (`setupTailForFile` in `pkg/acquisition/modules/file/run.go` of v1.7.8).
     (CROWDSEC, "compose/compose.yaml", "source: '/var/log'\n"),
