@@ -67,6 +67,18 @@ pub fn alone(ty: Type, scalar: &Scalar<'_>) -> Option<String> {
     Some(format!("write `\"{alone}\"` for this address alone"))
 }
 
+/// Writes text as a name is written: in lower case, with hyphens between its words.
+pub fn plain_name(text: &str) -> String {
+    let mut name: String = text
+        .trim()
+        .to_lowercase()
+        .replace(|character: char| !character.is_ascii_alphanumeric(), "-");
+    while name.contains("--") {
+        name = name.replace("--", "-");
+    }
+    name.trim_matches('-').to_owned()
+}
+
 fn instead_of_text(ty: Type, text: &str) -> Option<String> {
     let mean = |near: &str| format!("did you mean `{near}`?");
     match ty {
@@ -84,14 +96,8 @@ fn instead_of_text(ty: Type, text: &str) -> Option<String> {
             text.parse::<f64>().is_ok().then(|| format!("write {text} without quotes"))
         }
         Type::Name => {
-            let mut name: String = text
-                .trim()
-                .to_lowercase()
-                .replace(|character: char| !character.is_ascii_alphanumeric(), "-");
-            while name.contains("--") {
-                name = name.replace("--", "-");
-            }
-            let name = name.trim_matches('-');
+            let name = plain_name(text);
+            let name = name.as_str();
             if name.len() > LONGEST_NAME {
                 return Some(format!("write a name of {LONGEST_NAME} characters at the most"));
             }

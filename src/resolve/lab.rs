@@ -32,7 +32,7 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
     };
     // A network needs the id of its zone, and a router that of its network.
     model.networks =
-        lab.networks.iter().map(|block| network(block, &model.zones, diagnostics)).collect();
+        lab.networks.iter().map(|block| network(block, lab, &model.zones, diagnostics)).collect();
     vlans(&model.networks, diagnostics);
     model.routers = lab
         .routers
@@ -64,15 +64,16 @@ fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
         );
     }
     let mut ssh_keys = Vec::new();
-    for key in block.all("ssh-key").filter_map(|key| key.argument(0)).filter(|key| !key.is_faulty())
-    {
+    for key in block.all("ssh-key").filter_map(|key| key.argument(0)) {
         let text = key.text().unwrap_or_default();
-        match ssh_key::fault(text) {
-            None => ssh_keys.push(text.to_owned()),
-            Some(fault) => diagnostics.push(
+        let fault = ssh_key::fault(text);
+        // A key that can't be read still is one, but it may be a private key.
+        ssh_keys.push(if fault.is_none() { text.to_owned() } else { String::new() });
+        if let Some(fault) = fault.filter(|_| !key.is_faulty()) {
+            diagnostics.push(
                 Diagnostic::new(&crate::decl::codes::WRONG_TYPE, key.span, fault)
                     .help("paste a whole line of `id_ed25519.pub`: `ssh-ed25519 AAAA… name`"),
-            ),
+            );
         }
     }
     Admin { name: block.key().to_owned(), ssh_keys, span: block.key_span() }

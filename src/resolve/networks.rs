@@ -124,7 +124,35 @@ pub fn zone_named(name: &str, zones: &[Zone]) -> ZoneId {
     ZoneId::at(zones.binary_search_by(|zone| zone.name.as_str().cmp(name)).unwrap_or_default())
 }
 
-pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics) -> Network {
+/// Returns the prefix that a network is meant to have, if its gateway and all other addresses in it
+/// are in another one of the same length.
+fn prefix_meant(block: &Block<'_>, lab: &Lab<'_>) -> Option<IpNet> {
+    let written = block.property("cidr")?.cidr()?;
+    let gateway = block.property("gateway")?.address()?;
+    if written.contains(&gateway) || !gateway.is_ipv4() {
+        return None;
+    }
+    let meant = IpNet::new(gateway, written.prefix_len()).ok()?.trunc();
+    let name = block.key();
+    let of_machine = |node: &Block<'_>| node.argument(1).and_then(Spanned::address);
+    let machines = lab.machines.iter().flat_map(|machine| machine.all("address"));
+    let machines = machines.filter(|node| node.key() == name).filter_map(of_machine);
+    let routers = lab.routers.iter().filter(|router| {
+        router.property("on").and_then(Spanned::text).is_some_and(|network| network == name)
+    });
+    let of_router = |router: &Block<'_>| router.property("address")?.address();
+    let mut others =
+        machines.chain(routers.filter_map(of_router)).filter(IpAddr::is_ipv4).peekable();
+    let agree = others.peek().is_some() && others.all(|other| meant.contains(&other));
+    agree.then_some(meant)
+}
+
+pub fn network(
+    block: &Block<'_>,
+    lab: &Lab<'_>,
+    zones: &[Zone],
+    diagnostics: &mut Diagnostics,
+) -> Network {
     let mut bad = |span, message: String, help: String| {
         diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, span, message).help(help));
     };
@@ -152,7 +180,15 @@ pub fn network(block: &Block<'_>, zones: &[Zone], diagnostics: &mut Diagnostics)
             );
         }
         let v4 = matches!(prefix, IpNet::V4(_));
-        if property == "cidr6" && v4 {
+        let meant = prefix_meant(block, lab).filter(|_| property == "cidr");
+        if let Some(meant) = meant {
+            bad(
+                value.span,
+                format!("no address of network `{}` is in {prefix}", block.key()),
+                format!("write `\"{meant}\"`, in which they all are"),
+            );
+            prefixes.push(meant);
+        } else if property == "cidr6" && v4 {
             bad(
                 value.span,
                 "`cidr6` is an IPv6 prefix".to_owned(),

@@ -3,6 +3,7 @@
 use super::read::string;
 use super::visible::Secrets;
 use super::{codes, names};
+use crate::decl::types::is_name;
 use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{
@@ -152,9 +153,14 @@ fn share_source(
     let others = model.machines().filter(|(id, _)| *id != home).map(|(id, _)| id);
     for machine in std::iter::once(home).chain(others) {
         let mut pools = model[machine].pools.iter().enumerate();
-        let Some((index_of_pool, pool)) = pools.find(|(_, pool)| pool.name == first) else {
-            continue;
+        // A pool whose name is missing or wrong, as is already reported, may be the one.
+        let has = |pool: &Pool| pool.datasets.iter().any(|dataset| dataset.name == second);
+        let unnamed = || {
+            let mut pools = model[machine].pools.iter().enumerate();
+            pools.find(|(_, pool)| !is_name(&pool.name) && has(pool))
         };
+        let found = pools.find(|(_, pool)| pool.name == first);
+        let Some((index_of_pool, pool)) = found.or_else(unnamed) else { continue };
         let Some(dataset) = pool.datasets.iter().position(|dataset| dataset.name == second) else {
             let names: Vec<String> = named(pool).collect();
             unknown_source("dataset", name, &names, model, diagnostics);

@@ -1,5 +1,7 @@
 //! Resolves disks, pools and their datasets, devices and exports of a machine.
 
+use std::collections::BTreeSet;
+
 use super::names;
 use super::read::string;
 use crate::decl::Block;
@@ -23,16 +25,26 @@ pub fn disks(block: &Block<'_>) -> Vec<Disk> {
 
 pub fn pools(block: &Block<'_>, disks: &[Disk], diagnostics: &mut Diagnostics) -> Vec<Pool> {
     let mut pools: Vec<Pool> = Vec::new();
+    let declared: BTreeSet<&str> = block.all("disk").map(Block::key).collect();
     for node in block.all("pool") {
         let name = node.key().to_owned();
         let mut indices = Vec::new();
         for disk in node.property("disk").map(Spanned::items).unwrap_or_default() {
+            let wanted = disk.text().unwrap_or_default();
+            let is_known = disks.binary_search_by(|known| known.name.as_str().cmp(wanted)).is_ok();
+            if !is_known && declared.contains(wanted) {
+                // It lacks something, which is already reported.
+                continue;
+            }
             indices.extend(
                 names::find("disk", disk, disks, |disk| &disk.name, diagnostics)
                     .and_then(|index| u32::try_from(index).ok()),
             );
         }
-        let mountpoint = string(node.property("mountpoint")).unwrap_or_else(|| format!("/{name}"));
+        // That it has no name is already reported.
+        let folder = if name.is_empty() { "unnamed" } else { &name };
+        let mountpoint =
+            string(node.property("mountpoint")).unwrap_or_else(|| format!("/{folder}"));
         let mut datasets: Vec<Dataset> =
             node.all("dataset").map(|dataset| self::dataset(dataset, &mountpoint)).collect();
         datasets.sort_by(|a, b| a.name.cmp(&b.name));

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use super::views::{lab_view, machine_view};
+use crate::decl::advice::plain_name;
+use crate::decl::types::is_name;
 use crate::model::{Data, MachineId, Model, SecretId, ZoneKind};
 
 /// The parts of a lab that its services may look at.
@@ -49,6 +51,10 @@ impl Visible {
     }
 }
 
+/// The most secrets that are looked at for an unknown name, so that many unknown names take no
+/// longer for many secrets.
+const LOOKED_AT: usize = 1_000;
+
 /// The names of a lab's secrets, sorted.
 #[derive(Debug, PartialEq)]
 pub struct Secrets(Vec<String>);
@@ -59,14 +65,17 @@ impl Secrets {
         Self(model.secrets.iter().map(|secret| secret.name.clone()).collect())
     }
 
-    /// Finds a secret.
+    /// Finds a secret. One whose name can't be right, as is already reported, is found by what the
+    /// name would be.
     pub fn id(&self, name: &str) -> Option<SecretId> {
-        self.0.binary_search_by(|known| known.as_str().cmp(name)).ok().map(SecretId::at)
+        let found = self.0.binary_search_by(|known| known.as_str().cmp(name)).ok();
+        let meant = |known: &String| !is_name(known) && plain_name(known) == name;
+        found.or_else(|| self.0.iter().take(LOOKED_AT).position(meant)).map(SecretId::at)
     }
 
-    /// Lists the names.
+    /// Lists the names that can be right.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.iter().map(String::as_str).filter(|name| is_name(name))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be wrong with KDL text, and the words for it.
 
-use super::wording::{is_quote, list, quote, shorten, what_is};
+use super::wording::{is_quote, list, quote, shorten, what_is, with_protocol};
 use super::{DEEPEST, codes, numbers};
 use crate::diag::hidden::{Names, hidden};
 use crate::diag::{Code, Diagnostic};
@@ -172,6 +172,15 @@ fn words(kind: Kind, written: &str) -> Words {
                     "",
                     &format!("write `{name}={value}`"),
                 );
+            }
+            if let Some((name, protocol)) = with_protocol(written) {
+                let help = if name.starts_with(|first: char| first.is_ascii_digit()) {
+                    format!("leave `/{protocol}` out: a port is a number alone")
+                } else {
+                    format!("write `{name}`: the protocol is no part of a name")
+                };
+                let message = format!("`{shown}` has a protocol in it");
+                return say(&codes::UNQUOTED_TEXT, &message, "", &help);
             }
             let what = what_is(written);
             say(

@@ -15,12 +15,6 @@ pub(super) fn what_is(text: &str) -> &'static str {
     if is_address(text) {
         return "the address";
     }
-    if let Some((port, protocol)) = lower.split_once('/')
-        && digits(port)
-        && matches!(protocol, "tcp" | "udp")
-    {
-        return "the port";
-    }
     if lower.contains("://") || lower.ends_with(':') {
         return "the URL";
     }
@@ -45,6 +39,14 @@ pub(super) fn what_is(text: &str) -> &'static str {
         }
     }
     "the text"
+}
+
+/// Divides what is written as `web/tcp`.
+pub(super) fn with_protocol(text: &str) -> Option<(&str, &str)> {
+    let (name, protocol) = text.split_once('/')?;
+    let known = ["tcp", "udp"].contains(&protocol.to_ascii_lowercase().as_str());
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (known && !name.is_empty() && name.bytes().all(word)).then_some((name, protocol))
 }
 
 fn is_address(text: &str) -> bool {

@@ -134,6 +134,18 @@ pub const MISTAKES: &[(&str, &str)] = &[
     ("address lan \"192.168.1.101\"", "address lan=\"192.168.1.101\""),
     ("ssh from=lan", "ssh lan"),
     ("route \"media", "route host=\"media"),
+    // What lacks its name or is wrong, and what uses it.
+    ("expose web to=lan", "expose web/tcp to=lan"),
+    ("expose web to=lan", "expose 8096/tcp to=lan"),
+    ("pool tank disk=ssd", "pool disk=ssd"),
+    ("pool tank disk=ssd", "pool Tank disk=ssd"),
+    ("device=\"/dev/disk/by-id/nvme-Example\" ", ""),
+    ("nvme-Example\" size=(size)\"500GB\"", "nvme-Example\" size=(size)\"500\""),
+    ("cidr=\"192.168.1.0/24\"", "cidr=\"192.168.10.0/24\""),
+    ("secret npm-admin-password\n", "secret npm_admin_password\n"),
+    ("ssh-key \"ssh-ed25519 ", "ssh-key \"ssh-ed25519"),
+    ("library \"/mnt/media\"", "media \"/mnt/media\""),
+    ("repository \"/mnt/backups/r\"", "repo \"/mnt/backups/r\""),
 ];
 
 /// What is right, though it is near to a mistake of the table above.
@@ -147,6 +159,8 @@ const RIGHT: &[(&str, &str)] = &[
     ("", "router gateway on=lan address=\"192.168.1.9\""),
     ("", "extend vm media { (force)memory \"4GiB\" reason=\"less\"; }"),
     ("", "extend vm media kind=managed"),
+    // Only one address tells of another prefix: it may be the wrong one.
+    ("", "network guests cidr=\"192.168.7.0/24\" gateway=\"192.168.7.1\""),
     (
         "",
         "module m { summary \"x\"; option ram type=text { default \"x\"; }

@@ -50,7 +50,16 @@ fn text_without_quotes_is_named_for_what_it_is() {
     );
     only("memory (size)30GiB", "1:30GiB: the size `30GiB` has no quotes [write `\"30GiB\"`]");
     only("keep 30d", "1:30d: the duration `30d` has no quotes [write `\"30d\"`]");
-    only("expose 8096/tcp", "1:8096/tcp: the port `8096/tcp` has no quotes [write `\"8096/tcp\"`]");
+    only(
+        "expose 8096/tcp",
+        "1:8096/tcp: `8096/tcp` has a protocol in it [leave `/tcp` out: a port is a number alone]",
+    );
+    only(
+        "expose web/tcp",
+        "1:web/tcp: `web/tcp` has a protocol in it [write `web`: the protocol is no part of a \
+         name]",
+    );
+    only("library a/udp/b", "1:a/udp/b: the path `a/udp/b` has no quotes [write `\"a/udp/b\"`]");
     only(
         "mount /mnt/media",
         "1:/mnt/media: the path `/mnt/media` has no quotes [write `\"/mnt/media\"`]",

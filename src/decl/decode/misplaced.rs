@@ -15,6 +15,9 @@ use crate::diag::{Diagnostic, nearest};
 use crate::source::{Span, Spanned};
 use crate::syntax::{Entry, Node, PropertyEntry, Scalar, Text};
 
+/// The most properties of a node that are looked at: a person writes no more.
+const MOST: usize = 100;
+
 impl Decoder<'_> {
     /// Puts what a node has under a wrong name, or in a wrong place, where it belongs, and reports
     /// it. What is not clear stays as it is.
@@ -31,7 +34,8 @@ impl Decoder<'_> {
         let known = node.properties.iter().all(is_known);
         let further = node.arguments.len() > schema.arguments.len() && schema.rest.is_none();
         let joined = node.arguments.last().is_some_and(has_colon);
-        if self.in_secret || schema.name == "secret" || (known && !further && !joined) {
+        let is_right = known && !further && !joined;
+        if self.in_secret || schema.name == "secret" || is_right || node.properties.len() > MOST {
             return;
         }
         // `extend` takes the properties of its target, and none of them is required.

@@ -59,11 +59,11 @@ impl Decoder<'_> {
                     let mark = self.diagnostics.mark();
                     let meant = self.unknown_node(&node, parent, children);
                     let block = meant.and_then(|child| self.misnamed(node, child, priority, mark));
-                    let known = |block: &Block<'_>| {
-                        let same = |own: &&Block<'_>| std::ptr::eq(own.schema, block.schema);
-                        blocks.iter().any(|own| same(&own) && own.key() == block.key())
-                    };
-                    blocks.extend(block.filter(|block| !known(block)));
+                    let occurs = meant.map_or(Occurs::Many, |child| child.occurs);
+                    let first =
+                        |block: &Block<'_>| twins.find(block, occurs, blocks.len()).is_none();
+                    let block = block.filter(first);
+                    blocks.extend(block);
                 }
                 continue;
             };

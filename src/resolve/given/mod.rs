@@ -15,6 +15,7 @@ use crate::decl::{Block, Value};
 use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
 use crate::model::Data;
 use crate::source::{Sources, Span, Spanned};
+use crate::syntax::Scalar;
 
 /// A reader of the options of one service.
 pub struct Reader<'r, 's> {
@@ -57,7 +58,9 @@ impl<'s> Reader<'_, 's> {
                     nearest(&block.name, specs.iter().map(|spec| spec.name)).map(str::to_owned),
                 );
                 faulty.extend(self.renamed(&block.name).map(str::to_owned));
-                self.unknown(block, specs, diagnostics);
+                let meant = self.meant(block, specs);
+                faulty.extend(meant.map(str::to_owned));
+                self.unknown(block, specs, meant, diagnostics);
             }
         }
         let mut options = BTreeMap::new();
@@ -111,7 +114,36 @@ impl<'s> Reader<'_, 's> {
         self.module.all("renamed").find(|node| node.key() == name)?.property("to")?.text()
     }
 
-    fn unknown(&self, block: &Block<'s>, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) {
+    /// Returns the only required option that is missing, if the values of an unknown one are of its
+    /// type.
+    fn meant<'o>(&self, block: &Block<'s>, specs: &'o [OptionSpec<'_>]) -> Option<&'o str> {
+        let is_set = |spec: &&OptionSpec<'_>| {
+            let own = &self.service.children;
+            own.iter().any(|own| own.schema.name == "OPTION" && own.name == spec.name)
+        };
+        let mut lacking = specs.iter().filter(|spec| spec.required && !is_set(spec));
+        let (Some(spec), None) = (lacking.next(), lacking.next()) else { return None };
+        let typed = !["secret", "enum", "record"].contains(&spec.kind);
+        let fits = |value: &Spanned<Value<'_>>| match &value.value {
+            Value::Text(text) => spec.ty().read_text(text.as_ref().into()).is_some(),
+            Value::Integer(number) => {
+                spec.ty().read(&Scalar::Integer(i128::from(*number))).is_some()
+            }
+            _ => false,
+        };
+        let values = &block.arguments;
+        let bare = block.properties.is_empty() && block.children.is_empty();
+        let fits = typed && bare && !values.is_empty() && values.iter().all(fits);
+        (fits && (spec.list || values.len() == 1)).then_some(spec.name)
+    }
+
+    fn unknown(
+        &self,
+        block: &Block<'s>,
+        specs: &[OptionSpec<'_>],
+        meant: Option<&str>,
+        diagnostics: &mut Diagnostics,
+    ) {
         let module = self.module.key();
         let old = |kind: &str| {
             self.module
@@ -132,6 +164,8 @@ impl<'s> Reader<'_, 's> {
             home
         } else if let Some(ours) = raw::of_compose(&block.name).filter(|_| near.is_none()) {
             ours
+        } else if let Some(meant) = meant.filter(|_| near.is_none()) {
+            format!("did you mean `{meant}`?")
         } else {
             let fields = self.service.schema.child_nodes().map(|child| child.node.name);
             suggest(&block.name, specs.iter().map(|spec| spec.name).chain(fields), || {
