@@ -85,6 +85,16 @@ pub enum Scalar<'s> {
     Null,
 }
 
+impl Scalar<'_> {
+    /// Returns the text, of a value that is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// A scalar with its type annotation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry<'s> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::candidates::{Candidate, Candidates, Part};
 use super::edit::{Edit, Fault};
-use super::find::{Effect, Search};
+use super::find::{Built, Effect, Search};
 
 /// How often what errors point at is left out too.
 const ROUNDS: usize = 6;
@@ -27,7 +27,7 @@ pub fn effect(
 fn without_faults(
     search: &Search<'_>,
     edits: &[Edit],
-    mut built: Result<Effect, Vec<Fault>>,
+    mut built: Built,
     blamed: impl Fn(&[Fault]) -> Option<BTreeSet<Edit>>,
 ) -> Option<(Vec<Edit>, Effect)> {
     let mut edits = edits.to_vec();
@@ -59,7 +59,7 @@ pub fn own_effect(
     candidates: &Candidates,
     candidate: &Candidate,
     edits: &[Edit],
-    built: Result<Effect, Vec<Fault>>,
+    built: Built,
 ) -> Option<(Vec<Edit>, Effect)> {
     let is_own = |edit: &Edit| candidate.edits.iter().flatten().any(|own| own == edit);
     // A node that is left out with its value says nothing about the value.
@@ -77,6 +77,14 @@ pub fn own_effect(
         let around = blamed.iter().any(|edit| !is_own(edit) && is_around(edit));
         (!around).then_some(blamed)
     };
+    // Where the others alone take all lines away, nothing of them is the candidate's.
+    if let Err(faults) = &built {
+        let others: Vec<Edit> = blamed(faults)?.into_iter().filter(|edit| !is_own(edit)).collect();
+        let without = (!others.is_empty()).then(|| effect(search, candidates, &others)).flatten();
+        if without.is_some_and(|(_, effect)| effect.lines == search.target.wanted) {
+            return None;
+        }
+    }
     let (all, mut with) = without_faults(search, edits, built, blamed)?;
     let others: Vec<Edit> = all.iter().filter(|edit| !is_own(edit)).cloned().collect();
     if !with.lines.is_empty() && !others.is_empty() {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use super::candidate::{Candidate, Part};
 use super::defaults;
 use super::edit::{Edit, Fault, Workbench};
-use super::others::{Names, others, quoted};
+use super::others::{Names, other_type, others, quoted};
+use super::parts::{self, Modules, Parts, key};
 use super::template::text_lines;
 use crate::decl::schema::{Child, Field, OPTION_VALUE, Occurs, TOP};
 use crate::decl::types::Type;
@@ -15,9 +16,6 @@ use crate::syntax::{self, Entry, Node, Scalar};
 
 /// Nodes that describe a module. No file of a machine depends on them.
 const DESCRIBING: [&str; 4] = ["category", "doc", "example", "keywords"];
-
-/// How many other types of an option are tried: with most of them, the lab has an error.
-const TYPES: usize = 2;
 
 /// A node at the top of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +80,9 @@ impl Candidates {
                 Some((id, file, syntax::parse(&file.text, id, &mut Diagnostics::default())?))
             })
             .collect();
-        let mut names = Names::default();
+        let (mut names, mut modules) = (Names::default(), Modules::default());
         for (_, file, document) in &documents {
+            document.nodes.iter().for_each(|node| modules.add(node));
             if file.layer != Layer::Builtin {
                 document.nodes.iter().for_each(|node| collect_names(node, &mut names));
             }
@@ -101,6 +100,7 @@ impl Candidates {
                 let (top, first) = (all.tops.len(), all.wholes.len());
                 let mut walk = Walk {
                     names: &names,
+                    modules: &modules,
                     written: &written,
                     text: &file.text,
                     top,
@@ -109,7 +109,7 @@ impl Candidates {
                     wholes: &mut all.wholes,
                 };
                 let declares = file.layer == Layer::Lab;
-                walk.node(node, TOP, &[], Within { path: "", declares, whole: None });
+                walk.node(node, TOP, &[], Within { path: "", declares, whole: None, parts: None });
                 let own = all.wholes.get(first).filter(|whole| whole.span == node.span);
                 all.tops.push(Top {
                     kind: node.name.value.to_string(),
@@ -164,13 +164,6 @@ fn end(node: &Node<'_>) -> u32 {
     node.children.iter().map(end).chain([node.span.end]).max().unwrap_or_default()
 }
 
-fn key<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    match node.arguments.first().map(|entry| &entry.value.value) {
-        Some(Scalar::Text(text)) => Some(text),
-        _ => None,
-    }
-}
-
 fn collect_names(node: &Node<'_>, names: &mut Names) {
     if let Some(key) = key(node).filter(|key| crate::decl::types::is_name(key)) {
         names.add(key, &node.name.value);
@@ -186,9 +179,9 @@ fn collect_names(node: &Node<'_>, names: &mut Names) {
 /// Lists the texts of a node and of what is below it, with their places.
 fn texts(node: &Node<'_>) -> Vec<(Span, String)> {
     let entries = node.arguments.iter().chain(node.properties.iter().map(|entry| &entry.entry));
-    let own = entries.filter_map(|entry| match &entry.value.value {
-        Scalar::Text(text) => Some((entry.value.span, text.to_string())),
-        _ => None,
+    let own = entries.filter_map(|entry| {
+        let text = entry.value.value.as_text()?;
+        Some((entry.value.span, text.to_owned()))
     });
     own.chain(node.children.iter().flat_map(texts)).collect()
 }
@@ -218,6 +211,7 @@ impl Written {
 
 struct Walk<'w> {
     names: &'w Names,
+    modules: &'w Modules,
     written: &'w Written,
     text: &'w str,
     top: usize,
@@ -237,6 +231,16 @@ enum Key {
     No,
 }
 
+/// Where a value is.
+#[derive(Clone, Copy)]
+struct Named<'w> {
+    /// The names of the nodes around it, and its own.
+    path: &'w str,
+    key: Key,
+    /// The parts that may be named there.
+    parts: Option<&'w Parts>,
+}
+
 static ANY: Field =
     Field { name: "value", ty: Type::Any, list: false, required: false, secrets: false, doc: "" };
 
@@ -249,9 +253,11 @@ struct Within<'w> {
     declares: bool,
     /// The innermost of [`Candidates::wholes`] around it, by its index.
     whole: Option<usize>,
+    /// The parts that may be named there.
+    parts: Option<&'w Parts>,
 }
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
     fn node(
         &mut self,
         node: &Node<'_>,
@@ -259,7 +265,9 @@ impl Walk<'_> {
         more: &[&'static [Child]],
         within: Within<'_>,
     ) {
-        let Within { path: parent, declares, whole: inside } = within;
+        let modules: &'w Modules = self.modules;
+        let Within { path: parent, declares, whole: inside, .. } = within;
+        let parts = modules.parts(node).or(within.parts);
         if parent.starts_with("module ") && DESCRIBING.contains(&node.name.value.as_ref()) {
             return;
         }
@@ -307,7 +315,10 @@ impl Walk<'_> {
                 0 if matches!(field.ty, Type::Name | Type::Endpoint) => Key::Inner,
                 _ => Key::No,
             };
-            self.entry(entry, &field, &path, key);
+            self.entry(entry, &field, Named { path: &path, key, parts });
+            if key == Key::Top && node.name.value == "service" {
+                self.keep_module(node);
+            }
             if node.arguments.len() > 1 && index >= schema.arguments.len() {
                 let start = annotated(entry).start;
                 self.presence(Span { start, ..entry.value.span }, &path);
@@ -317,7 +328,7 @@ impl Walk<'_> {
             let name = property.name.value.as_ref();
             let field = body.properties.iter().find(|field| field.name == name).unwrap_or(&ANY);
             let path = format!("{path} {name}=");
-            self.entry(&property.entry, field, &path, Key::No);
+            self.entry(&property.entry, field, Named { path: &path, key: Key::No, parts });
             if !field.required {
                 let span = Span { end: property.entry.value.span.end, ..property.name.span };
                 self.presence(span, &path);
@@ -336,7 +347,18 @@ impl Walk<'_> {
             });
         }
         for child in &node.children {
-            self.node(child, &[], body.children, Within { path: &path, declares, whole });
+            self.node(child, &[], body.children, Within { path: &path, declares, whole, parts });
+        }
+    }
+
+    /// Lets a service that gets another name name its module, if that has the old name.
+    fn keep_module(&mut self, service: &Node<'_>) {
+        let Some(name) = key(service).filter(|_| parts::module(service).is_none()) else { return };
+        let Some(candidate) = self.list.last_mut() else { return };
+        for edit in candidate.edits.iter_mut().flatten() {
+            if edit.span == candidate.span {
+                edit.text = format!("{} module={}", edit.text, quoted(name));
+            }
         }
     }
 
@@ -353,17 +375,26 @@ impl Walk<'_> {
         });
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, field: &Field, path: &str, key: Key) {
+    fn entry(&mut self, entry: &Entry<'_>, field: &Field, Named { path, key, parts }: Named<'_>) {
         let span = annotated(entry);
-        let mut edits: Vec<Vec<Edit>> = others(entry, field.ty, field.list, self.names)
-            .into_iter()
-            .map(|text| vec![Edit { span, text }])
-            .collect();
+        let text = entry.value.value.as_text().unwrap_or_default();
+        let known = parts.and_then(|parts| parts.fitting(field)).filter(|_| key == Key::No);
+        let texts: Vec<String> = if let Some(known) = known {
+            known.iter().filter(|name| *name != text).map(|name| quoted(name)).collect()
+        } else if path.starts_with("module ") && path.ends_with(" type=") {
+            other_type(text).map(quoted).into_iter().collect()
+        } else if field.name == "kind" && path.contains("extend ") {
+            // What has the name is of no other kind.
+            Vec::new()
+        } else {
+            others(entry, field.ty, field.list, self.names)
+        };
+        let mut edits: Vec<Vec<Edit>> =
+            texts.into_iter().map(|text| vec![Edit { span, text }]).collect();
         match &entry.value.value {
             // With a new name in one place alone, what refers to it is wrong.
             Scalar::Text(text) if key == Key::Top => edits.insert(0, self.renamed(text)),
             _ if key == Key::Inner => edits.truncate(1),
-            _ if path.ends_with(" type=") => edits.truncate(TYPES),
             _ => {}
         }
         self.list.push(Candidate {

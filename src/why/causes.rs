@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::along;
 use super::candidates::{Candidate, Candidates, Part};
-use super::edit::Edit;
+use super::edit::{Edit, Fault};
 use super::find::{Effect, Search};
 use crate::source::{FileId, Span};
 
@@ -290,14 +290,15 @@ fn proofs(
     let mut proofs = Vec::new();
     let (mut built, mut wrong) = (0, Vec::new());
     for edits in candidate.edits.iter().filter(|edits| !is_absent(search, edits)) {
-        // Two values that are possible show what a value does; with another name, everything does.
-        if built >= VALUES && candidate.part == Part::Value {
+        // Two values that are possible show what a value does. A name is a new one everywhere.
+        let enough = if candidate.is_name { 1 } else { VALUES };
+        if built >= enough && candidate.part == Part::Value {
             break;
         }
         let effect = match search.effect(edits) {
             Ok(effect) => effect,
             Err(faults) => {
-                wrong.push((edits, Err(faults)));
+                wrong.push((edits, faults));
                 continue;
             }
         };
@@ -311,9 +312,13 @@ fn proofs(
     }
     let is_open = proofs.is_empty() || search.target.wanted.len() > 1;
     if is_open && candidate.part == Part::Value {
+        // What is wrong in the same places is wrong along with the same others.
+        let mut known: BTreeSet<Vec<Option<Span>>> = BTreeSet::new();
+        let places = |faults: &[Fault]| faults.iter().map(|fault| fault.span).collect();
         let wrong = wrong.into_iter().take(VALUES);
-        proofs.extend(wrong.filter_map(|(edits, built)| {
-            along::own_effect(search, candidates, candidate, edits, built)
+        let wrong = wrong.filter(|(_, faults)| known.insert(places(faults)));
+        proofs.extend(wrong.filter_map(|(edits, faults)| {
+            along::own_effect(search, candidates, candidate, edits, Err(faults))
         }));
     }
     proofs

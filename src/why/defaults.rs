@@ -3,6 +3,7 @@
 use super::edit::Edit;
 use super::others::any_value;
 use crate::decl::schema::{Field, NodeSchema, Occurs};
+use crate::decl::types::Type;
 use crate::source::Span;
 use crate::syntax::Node;
 
@@ -58,7 +59,9 @@ pub fn omitted(node: &Node<'_>, schema: &'static NodeSchema, text: &str) -> Vec<
 }
 
 fn values(field: &Field) -> impl Iterator<Item = String> + use<> {
-    any_value(field.ty).into_iter().take(MOST)
+    // No name that is made up is that of anything.
+    let is_name = matches!(field.ty, Type::Entity(_) | Type::Endpoint | Type::Secret);
+    any_value(field.ty).into_iter().take(if is_name { 0 } else { MOST })
 }
 
 /// Returns the default that a description names.

@@ -82,6 +82,9 @@ impl Target {
     }
 }
 
+/// What becomes of a target, or what is wrong with the lab then.
+pub type Built = Result<Effect, Vec<Fault>>;
+
 /// A target, with the emitters that its wanted lines need.
 #[derive(Debug)]
 pub struct Search<'q> {
@@ -92,8 +95,8 @@ pub struct Search<'q> {
     emitters: Vec<&'static Emitter>,
     /// The names of what the lab is without.
     absent: BTreeSet<String>,
-    /// The effects of edits that were made before: often several searches come to the same.
-    known: Mutex<BTreeMap<Vec<Edit>, Effect>>,
+    /// What edits that were made before came to: often several searches come to the same.
+    known: Mutex<BTreeMap<Vec<Edit>, Built>>,
 }
 
 impl<'q> Search<'q> {
@@ -156,19 +159,19 @@ impl<'q> Search<'q> {
 
     /// Builds the lab with `edits` and returns what becomes of the target, or what is wrong with
     /// the lab then. A rule may be broken where there is no effect.
-    pub fn effect(&self, edits: &[Edit]) -> Result<Effect, Vec<Fault>> {
+    pub fn effect(&self, edits: &[Edit]) -> Built {
         let mut key = edits.to_vec();
         key.sort();
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(effect) = known().get(&key) {
-            return Ok(effect.clone());
+        if let Some(built) = known().get(&key) {
+            return built.clone();
         }
-        let effect = self.build(edits)?;
-        known().insert(key, effect.clone());
-        Ok(effect)
+        let built = self.build(edits);
+        known().insert(key, built.clone());
+        built
     }
 
-    fn build(&self, edits: &[Edit]) -> Result<Effect, Vec<Fault>> {
+    fn build(&self, edits: &[Edit]) -> Built {
         let trial = self.bench.trial(edits)?;
         let artifacts = trial.emit(&self.target.machine, &self.emitters)?;
         let effect = self.target.effect(artifacts.as_ref());

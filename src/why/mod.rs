@@ -16,6 +16,7 @@ pub mod json;
 mod lines;
 mod lost;
 mod others;
+mod parts;
 mod place;
 pub mod question;
 pub mod reason;

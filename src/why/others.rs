@@ -45,6 +45,19 @@ impl Names {
     }
 }
 
+/// Returns another type that takes the values of an option of type `ty`.
+pub fn other_type(ty: &str) -> Option<&'static str> {
+    const NO_TEXT: [&str; 11] = [
+        "boolean", "integer", "number", "port", "size", "duration", "secret", "network", "zone",
+        "machine", "service",
+    ];
+    match ty {
+        "text" => Some("line"),
+        _ if NO_TEXT.contains(&ty) => None,
+        _ => Some("text"),
+    }
+}
+
 /// Returns other values for `entry` as KDL, with their annotations. `names` lists the names of the
 /// lab's entities.
 pub fn others(entry: &Entry<'_>, ty: Type, list: bool, names: &Names) -> Vec<String> {

@@ -239,6 +239,11 @@ impl Shrink<'_> {
 
     /// Leaves out the nodes of `chunk` together: all of them, or what can be of each half.
     fn leave_out(&self, chunk: &[usize], idle: &mut Idle) {
+        // Some have gone with what they refer to.
+        let is_out = |whole: &usize| self.edits(&[*whole]).is_subset(&idle.edits);
+        let (out, chunk): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|whole| is_out(whole));
+        idle.wholes.extend(out);
+        let chunk = chunk.as_slice();
         if chunk.is_empty() {
             return;
         }

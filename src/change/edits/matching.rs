@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Edit, EditKind, Piece, Place, Side, Tops, place};
 use crate::source::Sources;
-use crate::syntax::{Entry, Node, Scalar};
+use crate::syntax::{Entry, Node};
 
 /// Matches nodes and collects the edits.
 pub(super) struct Matcher<'s> {
@@ -20,10 +20,7 @@ pub(super) struct Matcher<'s> {
 type Key<'n> = (&'n str, Option<&'n str>);
 
 fn key<'n>(node: &'n Node<'_>) -> Key<'n> {
-    let first = node.arguments.first().and_then(|entry| match &entry.value.value {
-        Scalar::Text(text) => Some(&**text),
-        _ => None,
-    });
+    let first = node.arguments.first().and_then(|entry| entry.value.value.as_text());
     (&node.name.value, first)
 }
 
@@ -272,10 +269,7 @@ impl<'s> Matcher<'s> {
 
 /// Returns `kind`, old and new name of a `moved`.
 pub(super) fn moved_words<'n>(node: &'n Node<'_>) -> Option<(&'n str, &'n str, &'n str)> {
-    let text = |entry: &'n Entry<'_>| match &entry.value.value {
-        Scalar::Text(text) => Some(&**text),
-        _ => None,
-    };
+    let text = |entry: &'n Entry<'_>| entry.value.value.as_text();
     let [kind, from] = node.arguments.as_slice() else { return None };
     let to = node.properties.iter().find(|entry| entry.name.value == "to")?;
     (node.name.value == "moved").then_some((text(kind)?, text(from)?, text(&to.entry)?))
