@@ -11,7 +11,7 @@ use super::edit::{Edit, Workbench};
 use super::find::{Search, Target};
 use super::lost;
 use super::reason::{Line, Reason, Role};
-use super::shrink::{self, Idle};
+use super::shrink::{self, Chunk, Idle};
 use crate::emit::fixed;
 use crate::source::{Sources, Span};
 
@@ -51,14 +51,12 @@ impl<'s> Explainer<'s> {
         let near = shrink::tops(&search, &self.candidates, &mut idle);
         let service = |top: &usize| self.candidates.is_service(*top);
         let (services, others): (Vec<usize>, Vec<usize>) = near.into_iter().partition(service);
-        for list in [services, others, shrink::small(&search, &self.candidates)] {
-            self.leave_out(&search, &list, &mut idle);
-        }
+        let small = shrink::small(&search, &self.candidates);
+        self.leave_out(&search, vec![services, others, small], &mut idle);
         let busy = self.busy_modules(&idle);
         let is_busy = |name: &str| busy.contains(name);
-        for list in shrink::parts(&search, &self.candidates, is_busy, &idle) {
-            self.leave_out(&search, &list, &mut idle);
-        }
+        let parts = shrink::parts(&search, &self.candidates, is_busy, &idle);
+        self.leave_out(&search, parts, &mut idle);
         let smallest = self.bench.edited(&idle.edits);
         let (bench, busy) = self.smaller(&search, &smallest, &idle);
         let quick = search.within(&bench, self.absent(&idle));
@@ -88,16 +86,16 @@ impl<'s> Explainer<'s> {
         lines
     }
 
-    /// Leaves out what can be of some nodes, in a lab that is without what is idle already: what
-    /// all trials have in common is then resolved once.
-    fn leave_out(&self, search: &Search<'_>, list: &[usize], idle: &mut Idle) {
-        if list.is_empty() {
-            return;
+    /// Leaves out what can be of some nodes, list by list, in a lab that is without what is idle
+    /// already: what all trials have in common is then resolved once.
+    fn leave_out(&self, search: &Search<'_>, lists: Vec<Vec<usize>>, idle: &mut Idle) {
+        let mut open: Vec<Chunk> = lists.into_iter().rev().map(Chunk::of).collect();
+        while !open.is_empty() {
+            let sources = self.bench.edited(&idle.edits);
+            let (bench, _) = self.smaller(search, &sources, idle);
+            let small = search.within(&bench, BTreeSet::new());
+            shrink::leave_out(&small, &self.candidates, &mut open, idle);
         }
-        let sources = self.bench.edited(&idle.edits);
-        let (bench, _) = self.smaller(search, &sources, idle);
-        let small = search.within(&bench, BTreeSet::new());
-        shrink::leave_out(&small, &self.candidates, list, idle);
     }
 
     /// Takes the lab over without what is idle, which makes `sources` of it, and with the modules

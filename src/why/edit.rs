@@ -7,7 +7,7 @@ use crate::compile::{self, Analyzed, Checked, Decoded};
 use crate::decl::Block;
 use crate::diag::{Diagnostics, Severity};
 use crate::emit::Emitter;
-use crate::plan::plan;
+use crate::plan::{Plan, plan};
 use crate::source::{FileId, Sources, Span};
 
 /// Another text in the place of a range of bytes.
@@ -260,10 +260,24 @@ impl Trial {
         machine: &str,
         emitters: &[&'static Emitter],
     ) -> Result<Option<Artifacts>, Vec<Fault>> {
-        let Some(model) = &self.analyzed.model else { return Ok(None) };
-        let plan = plan(model);
+        let Some(plan) = self.plan() else { return Ok(None) };
+        self.emit_planned(&plan, machine, emitters)
+    }
+
+    /// Plans the lab.
+    pub fn plan(&self) -> Option<Plan<'_>> {
+        self.analyzed.model.as_ref().map(plan)
+    }
+
+    /// Emits as [`Self::emit`] does, of a lab that is planned.
+    pub fn emit_planned(
+        &self,
+        plan: &Plan<'_>,
+        machine: &str,
+        emitters: &[&'static Emitter],
+    ) -> Result<Option<Artifacts>, Vec<Fault>> {
         let emitters = emitters.iter().copied();
-        let emitted = compile::artifacts_of(&plan, &self.sources, machine, emitters).transpose();
+        let emitted = compile::artifacts_of(plan, &self.sources, machine, emitters).transpose();
         emitted.map_err(|findings| faults(&findings, &self.edits))
     }
 

@@ -107,7 +107,8 @@ impl<'q> Search<'q> {
         let folder = target.path.split('/').next().unwrap_or_default();
         let mut likely = all.clone();
         likely.sort_by_key(|emitter| !emitter.folders.contains(&folder));
-        let trial = bench.trial(&[]);
+        let trial = bench.trial(&[]).ok();
+        let planned = trial.as_ref().and_then(|lab| Some((lab, lab.plan()?)));
         // An emitter may read what those before it have made.
         let in_order = |emitters: &[&'static Emitter]| -> Vec<&'static Emitter> {
             let is_one = |emitter: &&Emitter| emitters.iter().any(|one| one.name == emitter.name);
@@ -115,8 +116,9 @@ impl<'q> Search<'q> {
         };
         let is_enough = |emitters: &[&'static Emitter]| {
             let emitters = in_order(emitters);
-            let emitted =
-                trial.as_ref().ok().and_then(|lab| lab.emit(&target.machine, &emitters).ok());
+            let emitted = planned
+                .as_ref()
+                .and_then(|(lab, plan)| lab.emit_planned(plan, &target.machine, &emitters).ok());
             emitted.is_some_and(|emitted| target.effect(emitted.as_ref()).lines.is_empty())
         };
         // The first few are enough for most lines.

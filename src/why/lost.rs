@@ -12,12 +12,6 @@ pub fn lost(search: &Search<'_>, candidates: &Candidates, reason: &Reason) -> Ve
         return Vec::new();
     }
     let Some((entity, field)) = reason.declaration.split_once(" / ") else { return Vec::new() };
-    let rivals: Vec<&Candidate> = candidates
-        .list
-        .iter()
-        .filter(|other| other.part == Part::Value && other.span != reason.span)
-        .filter(|other| is_rival(search.bench, entity, field, &other.path))
-        .collect();
     // The node that the winning value is in.
     let node = candidates.list.iter().rev().find(|other| {
         other.part == Part::Presence
@@ -26,7 +20,17 @@ pub fn lost(search: &Search<'_>, candidates: &Candidates, reason: &Reason) -> Ve
             && reason.span.end <= other.span.end
             && !other.path.ends_with('=')
     });
-    let Some(node) = node.filter(|_| !rivals.is_empty()) else { return Vec::new() };
+    let Some(node) = node else { return Vec::new() };
+    // Several nodes in one place are there side by side.
+    let rivals: Vec<&Candidate> = candidates
+        .list
+        .iter()
+        .filter(|other| other.part == Part::Value && other.top != node.top)
+        .filter(|other| is_rival(search.bench, entity, field, &other.path))
+        .collect();
+    if rivals.is_empty() {
+        return Vec::new();
+    }
     let without = Edit::leave_out(node.span);
     let Some(second) = search.file(std::slice::from_ref(&without)) else { return Vec::new() };
     let takes_effect = |rival: &&Candidate| {

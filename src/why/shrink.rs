@@ -26,6 +26,24 @@ const NEEDED: usize = 8;
 /// How often what refers to a left out node is left out too.
 const DEPENDENT: usize = 4;
 
+/// How many nodes are left out before the lab is taken over without them.
+const GAIN: usize = 8;
+
+/// Nodes that can be left out, or some of them.
+#[derive(Debug)]
+pub struct Chunk {
+    nodes: Vec<usize>,
+    /// Whether the lines are known to be others without all of them.
+    is_needed: bool,
+}
+
+impl Chunk {
+    /// Makes a chunk of nodes that nothing is known of.
+    pub fn of(nodes: Vec<usize>) -> Self {
+        Self { nodes, is_needed: false }
+    }
+}
+
 /// The parts of a lab that do not matter for the wanted lines.
 #[derive(Debug, Default)]
 pub struct Idle {
@@ -38,6 +56,11 @@ pub struct Idle {
 }
 
 impl Idle {
+    fn leave_out(&mut self, edits: BTreeSet<Edit>, nodes: &[usize]) {
+        self.edits = edits;
+        self.wholes.extend(nodes);
+    }
+
     /// Returns whether a candidate is in a node that does not matter.
     pub fn contains(&self, candidates: &Candidates, candidate: &Candidate) -> bool {
         self.wholes.iter().filter_map(|whole| candidates.wholes.get(*whole)).any(|whole| {
@@ -123,14 +146,26 @@ pub fn parts(
 }
 
 /// Leaves out what can be of some nodes: the wanted lines are the same without them.
-pub fn leave_out(search: &Search<'_>, candidates: &Candidates, list: &[usize], idle: &mut Idle) {
+///
+/// Ends when there is much less of the lab, with what is still `open`: in a lab that is without it,
+/// each trial takes less time.
+pub fn leave_out(
+    search: &Search<'_>,
+    candidates: &Candidates,
+    open: &mut Vec<Chunk>,
+    idle: &mut Idle,
+) {
     let shrink = Shrink { search, candidates };
     // Without its machine, a file is gone.
     let is_machine =
         |top: &&Top| top.name == search.target.machine && MACHINES.contains(&top.kind.as_str());
     let machines = candidates.tops.iter().filter(is_machine).filter_map(|top| top.whole);
     idle.needed.extend(shrink.edits(&machines.collect::<Vec<usize>>()));
-    shrink.leave_out(list, idle);
+    let enough = idle.wholes.len() + GAIN;
+    while idle.wholes.len() < enough {
+        let Some(chunk) = open.pop() else { return };
+        shrink.leave_out(chunk, open, idle);
+    }
 }
 
 /// Lists the top nodes in the order in which they are near to the wanted lines: those that the
@@ -237,57 +272,47 @@ impl Shrink<'_> {
         wholes.filter(|(_, whole)| whole.inside == Some(outer)).map(|(index, _)| index).collect()
     }
 
-    /// Leaves out the nodes of `chunk` together: all of them, or what can be of each half.
-    fn leave_out(&self, chunk: &[usize], idle: &mut Idle) {
+    /// Leaves out the nodes of a chunk together, or opens its halves.
+    fn leave_out(&self, chunk: Chunk, open: &mut Vec<Chunk>, idle: &mut Idle) {
         // Some have gone with what they refer to.
         let is_out = |whole: &usize| self.edits(&[*whole]).is_subset(&idle.edits);
-        let (out, chunk): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|whole| is_out(whole));
+        let (out, nodes): (Vec<usize>, Vec<usize>) =
+            chunk.nodes.into_iter().partition(|whole| is_out(whole));
         idle.wholes.extend(out);
-        let chunk = chunk.as_slice();
-        if chunk.is_empty() {
+        if nodes.is_empty() {
             return;
         }
-        if let Some(edits) = self.without(chunk, idle) {
-            idle.edits = edits;
-            idle.wholes.extend(chunk);
+        if !chunk.is_needed {
+            match self.without(&nodes, idle) {
+                Some(edits) => idle.leave_out(edits, &nodes),
+                None => open.push(Chunk { nodes, is_needed: true }),
+            }
             return;
         }
-        self.split(chunk, idle);
-    }
-
-    /// Leaves out what can be of the nodes of `chunk`, which can't go together.
-    fn split(&self, chunk: &[usize], idle: &mut Idle) {
-        if let [alone] = chunk {
-            idle.needed.extend(self.edits(chunk));
-            let inside = self.inside(*alone);
+        if let [alone] = nodes.as_slice() {
+            idle.needed.extend(self.edits(&nodes));
             // The parts of top nodes have a list of their own, but for the entities of a profile.
             let top = self.candidates.tops.iter().find(|top| top.whole == Some(*alone));
             if top.is_none_or(|top| top.kind == "profile") {
-                self.leave_out(&inside, idle);
+                open.push(Chunk::of(self.inside(*alone)));
             }
             return;
         }
-        let (first, second) = chunk.split_at(chunk.len() / 2);
+        let (first, second) = nodes.split_at(nodes.len() / 2);
         let (of_first, of_second) =
             rayon::join(|| self.without(first, idle), || self.without(second, idle));
-        let mut take = |edits: BTreeSet<Edit>, nodes: &[usize]| {
-            idle.edits = edits;
-            idle.wholes.extend(nodes);
-        };
+        let needed = |nodes: &[usize]| Chunk { nodes: nodes.to_vec(), is_needed: true };
         // Where one half can go, the other one can't go with it.
         match (of_first, of_second) {
             (Some(edits), _) => {
-                take(edits, first);
-                self.split(second, idle);
+                idle.leave_out(edits, first);
+                open.push(needed(second));
             }
             (None, Some(edits)) => {
-                take(edits, second);
-                self.split(first, idle);
+                idle.leave_out(edits, second);
+                open.push(needed(first));
             }
-            (None, None) => {
-                self.split(first, idle);
-                self.split(second, idle);
-            }
+            (None, None) => open.extend([needed(second), needed(first)]),
         }
     }
 
