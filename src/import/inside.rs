@@ -114,7 +114,9 @@ pub fn variable<'s>(block: &'s Block<'s>, name: &str, choice: Choice<'_>) -> Opt
                     let stem = ends.iter().find_map(|end| file.strip_suffix(end));
                     stem.or_else(|| file.strip_prefix("FILE__")).unwrap_or(file)
                 });
-                let own = variable("value-variable") == Some(name) || stem == Some(name);
+                // Some programs read a file as the variable that it is named after.
+                let named = variable("at").and_then(|path| path.rsplit('/').next());
+                let own = [variable("value-variable"), stem, named].contains(&Some(name));
                 let option = match &child.argument(0)?.value {
                     Value::Reference(path) => path.strip_prefix("opt."),
                     _ => None,
