@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::artifact::Artifacts;
 use crate::compile::{self, Analyzed, Checked, Decoded};
 use crate::decl::Block;
-use crate::diag::{Diagnostics, Severity};
-use crate::emit::Emitter;
+use crate::diag::{Accepted, Diagnostics, Severity};
+use crate::emit::{self, Emitter};
 use crate::plan::{Plan, plan};
 use crate::source::{FileId, Sources, Span};
 
@@ -224,16 +224,41 @@ impl<'s> Workbench<'s> {
         Ok(Trial { sources, analyzed, edits })
     }
 
-    /// Builds the whole lab with `edits`; nothing if it has an error then.
-    pub fn state(&self, edits: &[Edit]) -> Option<State> {
-        let (sources, files) = apply(self.sources, edits);
+    /// Builds the whole lab; nothing if it has an error.
+    pub fn state(&self) -> Option<State> {
+        let mut analyzed = self.decoded.analyze(self.sources, &[]);
+        let Checked { plan, accepted, diagnostics } = analyzed.check(self.sources);
+        let machines = compile::artifacts(&plan?, self.sources).ok()?;
+        Some(State { machines, findings: findings(&diagnostics, &accepted) })
+    }
+
+    /// Returns whether the lab with `edits` comes to something else than `normal`; nothing if it
+    /// has an error then. The machine `near` is looked at first: few edits change others alone.
+    pub fn differs(&self, edits: &[Edit], normal: &State, near: Option<&str>) -> Option<bool> {
+        let mut edits = edits.to_vec();
+        edits.sort();
+        let (sources, files) = apply(self.sources, &in_place(self.sources, &edits));
         let mut analyzed = self.decoded.analyze(&sources, &files);
         let Checked { plan, accepted, diagnostics } = analyzed.check(&sources);
-        let machines = compile::artifacts(&plan?, &sources).ok()?;
-        let open = diagnostics.iter().map(|found| format!("{} {}", found.code.name, found.message));
-        let accepted = accepted.iter().map(|one| format!("{} {} {}", one.code, one.on, one.reason));
-        Some(State { machines, findings: open.chain(accepted).collect() })
+        let plan = plan?;
+        if findings(&diagnostics, &accepted) != normal.findings {
+            return Some(true);
+        }
+        if let Some(near) = near {
+            let emitted = compile::artifacts_of(&plan, &sources, near, emit::emitters());
+            if emitted.transpose().ok()?.as_ref() != normal.machines.get(near) {
+                return Some(true);
+            }
+        }
+        Some(compile::artifacts(&plan, &sources).ok()? != normal.machines)
     }
+}
+
+/// Lists what is found in a lab, without places: an edit moves them.
+fn findings(open: &Diagnostics, accepted: &[Accepted]) -> Vec<String> {
+    let open = open.iter().map(|found| format!("{} {}", found.code.name, found.message));
+    let accepted = accepted.iter().map(|one| format!("{} {} {}", one.code, one.on, one.reason));
+    open.chain(accepted).collect()
 }
 
 /// All that a lab comes to: its files and what is found in it.
@@ -241,6 +266,13 @@ impl<'s> Workbench<'s> {
 pub struct State {
     machines: BTreeMap<String, Artifacts>,
     findings: Vec<String>,
+}
+
+impl State {
+    /// Returns whether the lab has a machine.
+    pub fn has(&self, machine: &str) -> bool {
+        self.machines.contains_key(machine)
+    }
 }
 
 /// A lab with edits, resolved but not checked: most edits have no effect on what is asked about,

@@ -195,7 +195,7 @@ impl<'q> Search<'q> {
 
 /// Finds the fewest of `open` that are enough along with `kept`, in a few trials where that is one.
 fn fewest(
-    is_enough: &impl Fn(&[&'static Emitter]) -> bool,
+    is_enough: &(impl Fn(&[&'static Emitter]) -> bool + Sync),
     kept: &[&'static Emitter],
     open: &[&'static Emitter],
 ) -> Vec<&'static Emitter> {
@@ -204,10 +204,12 @@ fn fewest(
     }
     let (first, second) = open.split_at(open.len() / 2);
     let with = |more: &[&'static Emitter]| [kept, more].concat();
-    if is_enough(&with(first)) {
+    let (of_first, of_second) =
+        rayon::join(|| is_enough(&with(first)), || is_enough(&with(second)));
+    if of_first {
         return fewest(is_enough, kept, first);
     }
-    if is_enough(&with(second)) {
+    if of_second {
         return fewest(is_enough, kept, second);
     }
     let from_second = fewest(is_enough, &with(first), second);

@@ -1,7 +1,7 @@
 //! A lab without what can't matter for the wanted lines: there is less in it to try, and each trial
 //! takes a fraction of the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidates::{Candidate, Candidates, Top, Whole};
 use super::edit::{Edit, Fault};
@@ -83,30 +83,37 @@ impl Idle {
 }
 
 /// Leaves out the larger top nodes of the lab that are far from the wanted lines, and lists the
-/// others.
+/// others, the nearest last: those that can go are then likely to be side by side.
 ///
 /// Most of a lab is far from a line. So the smallest lab is tried first, with what the line itself
 /// names, and grows until the line is in it.
 pub fn tops(search: &Search<'_>, candidates: &Candidates, idle: &mut Idle) -> Vec<usize> {
     let shrink = Shrink { search, candidates };
-    let all = shrink.own(|kind| !SMALL.contains(&kind));
-    let mut near: BTreeSet<usize> = BTreeSet::new();
-    for level in levels(search, candidates) {
+    let mut all = shrink.own(|kind| !SMALL.contains(&kind));
+    let mut near: BTreeMap<usize, usize> = BTreeMap::new();
+    for (distance, level) in levels(search, candidates).into_iter().enumerate() {
         let before = near.len();
-        near.extend(level);
+        let add = |near: &mut BTreeMap<usize, usize>, tops: &[usize]| {
+            for top in tops {
+                near.entry(*top).or_insert(distance);
+            }
+        };
+        add(&mut near, &level.into_iter().collect::<Vec<usize>>());
         if near.len() == before && before > 0 {
             continue;
         }
         let mut more: BTreeSet<Edit> = BTreeSet::new();
         for _ in 0..NEEDED {
-            let far: Vec<usize> = all.iter().copied().filter(|top| !near.contains(top)).collect();
+            let is_far = |top: &usize| !near.contains_key(top);
+            let far: Vec<usize> = all.iter().copied().filter(is_far).collect();
             let edits: BTreeSet<Edit> =
                 shrink.edits(&far).into_iter().chain(more.clone()).collect();
             let faults = match search.is_same(&edits) {
                 Ok(true) => {
-                    idle.edits = edits;
-                    idle.wholes.extend(far);
-                    return all.into_iter().filter(|top| near.contains(top)).collect();
+                    all.retain(|top| near.contains_key(top));
+                    all.sort_by_key(|top| std::cmp::Reverse(near.get(top)));
+                    idle.leave_out(edits, &far);
+                    return all;
                 }
                 Ok(false) => break,
                 Err(faults) => faults,
@@ -116,7 +123,7 @@ pub fn tops(search: &Search<'_>, candidates: &Candidates, idle: &mut Idle) -> Ve
                 faults.into_iter().partition(|fault| shrink.is_small(fault));
             let needed = shrink.named(&large, &far);
             let (names, edits) = (near.len(), more.len());
-            near.extend(needed);
+            add(&mut near, &needed);
             more.extend(candidates.dependents(search.bench, &small));
             if (near.len(), more.len()) == (names, edits) {
                 break;

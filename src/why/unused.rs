@@ -1,5 +1,7 @@
 //! Declarations without any effect: no file of any machine changes with them, and no finding.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::answer::Explainer;
@@ -28,7 +30,8 @@ pub struct Unused {
 /// effect: the lab needs it.
 pub fn unused(explainer: &Explainer<'_>) -> Vec<Unused> {
     let sources = explainer.bench().sources();
-    let Some(normal) = explainer.bench().state(&[]) else { return Vec::new() };
+    let Some(normal) = explainer.bench().state() else { return Vec::new() };
+    let homes = homes(explainer, &normal);
     let is_own = |candidate: &Candidate| {
         let kind = candidate.path.split(' ').next().unwrap_or_default();
         sources.file(candidate.span.file).layer != Layer::Builtin
@@ -40,7 +43,10 @@ pub fn unused(explainer: &Explainer<'_>) -> Vec<Unused> {
         explainer.candidates().list.iter().filter(|candidate| is_own(candidate)).collect();
     let idle: Vec<(bool, &Candidate)> = own
         .into_par_iter()
-        .map(|candidate| (is_idle(explainer, candidate, &normal), candidate))
+        .map(|candidate| {
+            let home = homes.get(&candidate.top).map(String::as_str);
+            (is_idle(explainer, candidate, &normal, home), candidate)
+        })
         .collect();
     let is_part = |outer: &Candidate, inner: &Candidate| {
         outer.top == inner.top
@@ -64,13 +70,30 @@ pub fn unused(explainer: &Explainer<'_>) -> Vec<Unused> {
         .collect()
 }
 
+/// Lists the machines that the top nodes are about: themselves, or those of services.
+fn homes(explainer: &Explainer<'_>, normal: &State) -> BTreeMap<usize, String> {
+    let candidates = explainer.candidates();
+    let tops = candidates.tops.iter().enumerate();
+    let machines = tops.map(|(index, top)| (index, top.name.as_str()));
+    let of_service = |candidate: &Candidate| candidate.path.ends_with(" on=");
+    let services = candidates.list.iter().filter(|candidate| of_service(candidate));
+    let services = services.map(|candidate| (candidate.top, candidate.shown.trim_matches('"')));
+    let homes = machines.chain(services).filter(|(_, name)| normal.has(name));
+    homes.map(|(top, name)| (top, name.to_owned())).collect()
+}
+
 /// Returns whether the lab can be built with another value there, and is the same each time.
-fn is_idle(explainer: &Explainer<'_>, candidate: &Candidate, normal: &State) -> bool {
+fn is_idle(
+    explainer: &Explainer<'_>,
+    candidate: &Candidate,
+    normal: &State,
+    home: Option<&str>,
+) -> bool {
     let mut built = 0;
     for edits in &candidate.edits {
-        match explainer.bench().state(edits) {
-            Some(state) if state == *normal => built += 1,
-            Some(_) => return false,
+        match explainer.bench().differs(edits, normal, home) {
+            Some(false) => built += 1,
+            Some(true) => return false,
             None => {}
         }
     }
