@@ -216,6 +216,10 @@ pub static ABSENCES: &[&Code] = &[
 pub static SATISFIED_ELSEWHERE: &[&Code] =
     &[acme_private_domain::RULE.code, &ASSERTION_FAILED, &UNMET_NEED];
 
+/// The code of findings that a service can't run where it is, so that nothing else about it counts
+/// yet.
+pub static CONTAINER_WITHOUT_RUNTIME: &Code = container_without_runtime::RULE.code;
+
 /// The code of [`ABSENCES`] that is unreliable as soon as a service has an unknown option, because
 /// the option may have been a secret.
 pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;

@@ -1,7 +1,9 @@
 //! Drops findings that may only follow from other faults, so that one mistake is one finding.
 
+use std::collections::BTreeSet;
+
 use crate::check;
-use crate::decl::codes::UNKNOWN_NODE;
+use crate::decl::codes::{MISSING_VALUE, UNKNOWN_NODE};
 use crate::decl::{Block, layer};
 use crate::diag::{Code, Diagnostics, Severity};
 use crate::model::Model;
@@ -45,6 +47,10 @@ fn extent(block: &Block<'_>) -> Span {
     }
 }
 
+const fn is_no_part_of_a_name(character: char) -> bool {
+    !(character.is_ascii_alphanumeric() || character == '-')
+}
+
 /// Drops findings that something is missing or unused, if a part of the lab that is left out or
 /// incomplete may provide or use it.
 pub(super) fn leave_out_absences(
@@ -57,6 +63,11 @@ pub(super) fn leave_out_absences(
     let unknown = diagnostics.iter().any(|found| found.code.name == UNKNOWN_NODE.name);
     let incomplete =
         model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
+    let complete = diagnostics.take_complete();
+    // What nobody understood may declare an entity.
+    let misread = diagnostics.take_misread();
+    let words = misread.iter().flat_map(|node| sources.text(*node).split(is_no_part_of_a_name));
+    let declared: BTreeSet<&str> = words.filter(|word| !word.is_empty()).collect();
     let mut blocks = left_out.to_vec();
     blocks.sort_unstable();
     let unknown_without_it = |span: Span| {
@@ -67,10 +78,25 @@ pub(super) fn leave_out_absences(
         let is_inside =
             around.is_some_and(|block| block.file == span.file && span.start < block.end);
         let names = |block: &Span| sources.text(*block).contains(sources.text(span));
-        is_inside || !blocks.iter().any(names)
+        // `tank.media` is declared as two names.
+        let parts = sources.text(span).split(is_no_part_of_a_name);
+        let may_be_declared = parts.into_iter().any(|part| declared.contains(part));
+        is_inside || !(may_be_declared || blocks.iter().any(names))
     };
+    let stranded: BTreeSet<String> = diagnostics
+        .iter()
+        .filter(|found| found.code.name == check::CONTAINER_WITHOUT_RUNTIME.name)
+        .filter_map(|found| found.subject.clone())
+        .collect();
     diagnostics.retain(|found| {
         let is = |code: &Code| found.code.name == code.name;
+        // What a service lacks where it can't run, it may have where it can.
+        let elsewhere = found.severity() != Severity::Error
+            && found.subject.as_ref().is_some_and(|subject| stranded.contains(subject));
+        let said = is(&MISSING_VALUE) && found.span.is_some_and(|span| complete.contains(&span));
+        if elsewhere || said {
+            return false;
+        }
         if is(&resolve::codes::UNKNOWN_NAME) {
             return found.span.is_none_or(unknown_without_it);
         }

@@ -8,6 +8,7 @@ use crate::source::Spanned;
 
 /// Merges `other` into `base`. Both must declare the same entity.
 pub fn merge<'s>(base: &mut Block<'s>, other: Block<'s>, diagnostics: &mut Diagnostics) {
+    base.unclear += other.unclear;
     if !same_values(&base.arguments, &other.arguments) {
         if other.rank > base.rank {
             base.arguments = other.arguments;

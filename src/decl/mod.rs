@@ -159,6 +159,8 @@ pub struct Block<'s> {
     pub rank: Rank,
     /// Its place.
     pub span: Span,
+    /// How many of its parts nobody understood. Each may be what it seems to lack.
+    pub unclear: usize,
 }
 
 impl PartialEq for Block<'_> {

@@ -23,6 +23,7 @@ impl Block<'_> {
             children: children.into(),
             rank: self.rank,
             span: self.span,
+            unclear: self.unclear,
         }
     }
 }

@@ -167,6 +167,7 @@ pub fn apply_profiles<'s>(
                 children: children.into(),
                 rank: machine.rank,
                 span: profile.span,
+                unclear: 0,
             };
             merge(machine, body, diagnostics);
         }

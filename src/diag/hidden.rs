@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::suspect;
+use super::words::{Word, words};
 use crate::source::Sources;
 
 /// The words of names that have a secret as their value.
@@ -23,6 +24,9 @@ pub fn names_secret(name: &str) -> bool {
 
 /// The names of the language whose value is a secret and that do not say so.
 const FIELDS: [&str; 2] = ["login", "preshared-key"];
+
+/// Short names that people give to passwords.
+const SHORT: [&str; 4] = ["pass", "pw", "pwd", "psk"];
 
 /// Names that are too common to say that their value is a secret, though an option with the name
 /// may take one.
@@ -72,12 +76,6 @@ fn option_before(text: &str) -> Option<&str> {
 /// Returns whether text is written as variables are: in capitals.
 fn is_variable(name: &str) -> bool {
     name.len() > 2 && !name.contains(|c: char| c.is_ascii_lowercase())
-}
-
-/// A word of a line.
-struct Word<'l> {
-    text: &'l str,
-    range: Range<usize>,
 }
 
 /// Lists the ranges of a line of KDL that may hold the value of a secret, in order: those where a
@@ -144,6 +142,8 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
     let mut named = None;
     // The first word of the node, and whether the block of a secret is open.
     let (mut node, mut inside_block) = (None, false);
+    // Whether the node is of the type of secrets.
+    let mut of_type = false;
     for (index, word) in words.iter().enumerate() {
         let inside = word.text.trim_matches(['"', '#']);
         let before = index.checked_sub(1).and_then(|before| words.get(before));
@@ -156,8 +156,16 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             inside_block |= node.is_some_and(of);
         }
         inside_block &= !between.contains('}');
-        if before.is_none() || between.contains([';', '{', '}']) {
+        let extended = node == Some("extend") && before.is_some_and(|word| word.text == "extend");
+        if before.is_none() || extended || between.contains([';', '{', '}']) {
             node = Some(inside);
+            of_type = false;
+        }
+        of_type |= before.is_some_and(|word| word.text == "type") && inside == "secret";
+        // `password:hunter2` is one word.
+        if let Some(value) = joined_value(word, names) {
+            list.push(value);
+            continue;
         }
         // `"DB_PASSWORD=hunter2"` holds both.
         if let Some((name, value)) = inside.split_once('=')
@@ -172,7 +180,9 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             continue;
         }
         if suspect::is_surely_secret(inside)
-            || (inside_block && word.text.starts_with(['"', '#']))
+            || (inside_block
+                && !is_own_of_secret(word.text, before)
+                && !names_its_value(word.text, names))
             || (after_secret(before) && between.trim().is_empty() && !is_name(word.text))
             || is_no_variable(word.text, before, between)
         {
@@ -181,7 +191,9 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
         }
         // Further values of a node belong to the first.
         let has_value = |before: &&Word<'_>| {
-            names_its_value(before.text, names) || named == Some(&before.range)
+            names_its_value(before.text, names)
+                || named == Some(&before.range)
+                || (of_type && before.text == "default")
         };
         if before.is_none_or(|before| !has_value(&before)) {
             continue;
@@ -210,6 +222,45 @@ pub fn awaits_value(line: &str, names: &Names<'_>) -> bool {
     })
 }
 
+/// Returns whether a line ends in the middle of the value of a secret.
+pub fn is_open(line: &str, names: &Names<'_>) -> bool {
+    let words = words(line);
+    let [.., before, last] = &words[..] else { return false };
+    let opens = last.text.strip_prefix('"').is_some_and(|rest| !rest.ends_with('"'));
+    opens && names_its_value(before.text, names)
+}
+
+/// Returns whether a word in the block of a secret is no part of it: the name of a node, a comment,
+/// or `${VARIABLE}`.
+fn is_own_of_secret(word: &str, before: Option<&Word<'_>>) -> bool {
+    let variable = before.is_some_and(|before| before.text == "$") && is_variable(word);
+    variable
+        || ["doc", "value", "secret"].contains(&word)
+        || ["//", "/*", "*/", "/-"].iter().any(|mark| word.starts_with(mark))
+}
+
+/// Returns the part of a word that is a value: `password:hunter2`, `password(hunter2)`.
+fn joined_value(word: &Word<'_>, names: &Names<'_>) -> Option<Range<usize>> {
+    let quotes = word.text.len() - word.text.trim_start_matches(['"', '#']).len();
+    let inside = word.text.get(quotes..)?;
+    let at = inside.find([':', '('])?;
+    let (name, rest) = inside.split_at_checked(at)?;
+    let value = rest.get(1..)?.trim_end_matches(['"', '#', ')']);
+    let start = word.range.start + quotes + at + 1;
+    let is_one = is_plain_name(name) && names_its_value(name, names) && is_value(value);
+    is_one.then_some(start..start + value.len())
+}
+
+fn is_plain_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    !name.is_empty() && name.bytes().all(plain)
+}
+
+/// Returns whether a word is `password` with a mistake in it.
+fn is_nearly_password(word: &str) -> bool {
+    (6..=10).contains(&word.len()) && strsim::damerau_levenshtein(word, "password") <= 2
+}
+
 /// Returns whether the word before is a node that takes the name of a secret.
 fn after_secret(before: Option<&Word<'_>>) -> bool {
     before.is_some_and(|before| ["secret", "uses-secret"].contains(&before.text))
@@ -227,14 +278,21 @@ fn is_name(word: &str) -> bool {
 
 /// Returns whether a word is marked as something else than a value that is written as it is.
 fn is_marked(word: &str) -> bool {
-    let marks = ["(ref)", "(f)", "(expr)"];
-    marks.iter().any(|mark| word.starts_with(mark))
+    let reference = word.strip_prefix("(ref)");
+    // `(ref)` says where a value is: `opt.password`.
+    reference.is_some_and(|path| path.contains('.'))
+        || ["(f)", "(expr)"].iter().any(|mark| word.starts_with(mark))
         || (word.starts_with("(secret)") && is_name(word))
 }
 
 fn names_its_value(word: &str, names: &Names<'_>) -> bool {
-    let name = word.trim_end_matches(':').trim_matches(['"', '#']);
-    (names_secret(name) || names.has(name))
+    let name = ["(force)", "(default)"].iter().find_map(|mark| word.strip_prefix(mark));
+    let name = name.unwrap_or(word).trim_end_matches(':').trim_matches(['"', '#']);
+    let plain = name.to_ascii_lowercase();
+    (names_secret(name)
+        || names.has(name)
+        || SHORT.contains(&plain.as_str())
+        || is_nearly_password(&plain))
         && !name.contains([' ', '(', '='])
         && !["secret", "uses-secret", "file-variable", "value-variable"].contains(&name)
 }
@@ -242,58 +300,6 @@ fn names_its_value(word: &str, names: &Names<'_>) -> bool {
 fn is_value(text: &str) -> bool {
     let keyword = ["true", "false", "null"].contains(&text);
     !text.is_empty() && !text.starts_with('/') && !text.contains("type=") && !keyword
-}
-
-/// Splits a line into words: text in quotes of any kind, or what no blank and no `=` ends.
-fn words(line: &str) -> Vec<Word<'_>> {
-    let mut words = Vec::new();
-    let mut characters = line.char_indices().peekable();
-    while let Some((start, first)) = characters.next() {
-        if first.is_whitespace() || matches!(first, '=' | ',' | ';' | '{' | '}') {
-            continue;
-        }
-        let mut end = start + first.len_utf8();
-        let mut closing = closing(first);
-        while let Some(&(at, next)) = characters.peek() {
-            let was_open = closing.is_some();
-            match closing {
-                Some(_) => {}
-                None if next.is_whitespace() || matches!(next, '=' | ',' | ';' | '{' | '}') => {
-                    break;
-                }
-                // `(secret)"x"` is one word, as is `#"x"#`.
-                None => closing = self::closing(next).filter(|_| matches!(first, '(' | '#')),
-            }
-            characters.next();
-            end = at + next.len_utf8();
-            // What opens a quote does not close it.
-            if was_open && closing.is_some_and(|closing| closing.contains(&next)) && end > start + 2
-            {
-                break;
-            }
-        }
-        while first == '#'
-            && let Some((at, '#')) = characters.peek().copied()
-        {
-            characters.next();
-            end = at + 1;
-        }
-        if let Some(text) = line.get(start..end) {
-            words.push(Word { text, range: start..end });
-        }
-    }
-    words
-}
-
-/// Returns what closes a quote.
-fn closing(open: char) -> Option<&'static [char]> {
-    Some(match open {
-        '"' => &['"'],
-        '\'' => &['\''],
-        '\u{201c}'..='\u{201f}' => &['\u{201c}', '\u{201d}'],
-        '«' => &['»'],
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -326,7 +332,7 @@ mod tests {
             ("password (text)\"hunter2\"", "password ***"),
             ("password (secret)\"Hunter 2\"", "password ***"),
             ("password { value \"hunter2\"; }; x \"y\"", "password { value ***; }; x \"y\""),
-            ("secrets { x \"hunter2\"; }", "secrets { x ***; }"),
+            ("secrets { x \"hunter2\"; }", "secrets { *** ***; }"),
             ("secret \"hunter2\"", "secret ***"),
             ("login ada \"hunter2\"", "login *** ***"),
             ("token Hunter2=\"x\"", "token ***=***"),

@@ -15,12 +15,15 @@ mod sarif;
 mod style;
 pub mod suspect;
 mod text;
+mod words;
 
 pub use accepted::Accepted;
 pub use printable::wrap;
 pub(crate) use printable::{lines as plain_lines, one_line};
 pub use render::{render, summary};
 pub use style::{Format, Style};
+
+use std::collections::BTreeSet;
 
 use crate::source::Span;
 
@@ -155,6 +158,10 @@ impl Diagnostic {
 #[derive(Debug, Default, Clone)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// The nodes that nobody understood, with all that is in them.
+    misread: Vec<Span>,
+    /// The nodes that lack nothing but what another finding says.
+    complete: BTreeSet<Span>,
 }
 
 impl Diagnostics {
@@ -166,6 +173,28 @@ impl Diagnostics {
     /// Appends another collection.
     pub fn append(&mut self, mut other: Self) {
         self.list.append(&mut other.list);
+        self.misread.append(&mut other.misread);
+        self.complete.append(&mut other.complete);
+    }
+
+    /// Notes a node that nobody understood. What it names may be what it declares.
+    pub fn misread(&mut self, node: Span) {
+        self.misread.push(node);
+    }
+
+    /// Takes the nodes that nobody understood.
+    pub fn take_misread(&mut self) -> Vec<Span> {
+        std::mem::take(&mut self.misread)
+    }
+
+    /// Notes a node about which a finding says more than that something is missing.
+    pub fn complete(&mut self, node: Span) {
+        self.complete.insert(node);
+    }
+
+    /// Takes the nodes about which a finding says more than that something is missing.
+    pub fn take_complete(&mut self) -> BTreeSet<Span> {
+        std::mem::take(&mut self.complete)
     }
 
     /// Returns the number of findings so far, by which [`Self::since`] lists later ones.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::hidden::{Names, awaits_value, hidden};
+use super::hidden::{Names, awaits_value, hidden, is_open};
 use super::printable;
 use crate::source::{FileId, Layer, Sources, Span};
 
@@ -174,6 +174,9 @@ impl<'s> Places<'s> {
             let length = end.map_or(begins.len(), |(at, quote)| at + quote.len_utf8());
             let start = near.len() - begins.len();
             found.push(start..start + length);
+        }
+        if start == line && is_open(self.line_before(file, line), names) {
+            found.push(0..near.find('"').map_or(near.len(), |quote| quote + 1));
         }
         for range in &mut found {
             *range = range.start + start..range.end + start;

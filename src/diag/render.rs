@@ -31,6 +31,7 @@ fn without_secrets(diagnostics: &Diagnostics, places: &Places<'_>) -> Diagnostic
         let spans = found.span.into_iter().chain(found.labels.iter().map(|label| label.span));
         let secrets: Vec<String> = spans
             .flat_map(|span| places.hidden_at(span))
+            .flat_map(with_annotation)
             .map(|text| text.trim_matches(QUOTES).to_owned())
             .filter(|text| text.chars().count() > 2)
             .flat_map(as_told)
@@ -39,7 +40,7 @@ fn without_secrets(diagnostics: &Diagnostics, places: &Places<'_>) -> Diagnostic
         let texts = [&mut found.message, &mut found.caption].into_iter().chain(&mut found.help);
         for text in texts.chain(labels) {
             for secret in &secrets {
-                for (open, close) in [("`", "`"), ("\"", "\""), ("`(", ")`")] {
+                for (open, close) in AROUND {
                     let quoted = format!("{open}{secret}{close}");
                     if text.contains(&quoted) {
                         *text = text.replace(&quoted, &format!("{open}***{close}"));
@@ -53,6 +54,31 @@ fn without_secrets(diagnostics: &Diagnostics, places: &Places<'_>) -> Diagnostic
         }
     }
     told
+}
+
+/// What stands around a text that the words of a finding quote: it may be a part of a longer one.
+const AROUND: [(&str, &str); 9] = [
+    ("`", "`"),
+    ("\"", "\""),
+    ("`(", ")`"),
+    ("=", "`"),
+    (":", "`"),
+    (": ", "`"),
+    ("(", ")`"),
+    ("`", "\"`"),
+    ("\"", "\\\""),
+];
+
+/// The annotations of the language that may stand before a secret by mistake.
+const KNOWN_MARKS: [&str; 5] = ["secret", "ref", "f", "expr", "text"];
+
+/// Lists what the words of a finding may quote of a text with an annotation: either of them.
+fn with_annotation(text: &str) -> Vec<&str> {
+    match text.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+        Some((mark, value)) if KNOWN_MARKS.contains(&mark) => vec![text, value],
+        Some((mark, value)) => vec![text, mark, value],
+        None => vec![text],
+    }
 }
 
 /// Lists the ways in which the words of a finding quote a text of the source: as it is written,

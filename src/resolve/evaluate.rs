@@ -315,6 +315,7 @@ impl Evaluator<'_, '_> {
             children: children.into(),
             rank: block.rank,
             span: block.span,
+            unclear: block.unclear,
         });
     }
 

@@ -1,6 +1,6 @@
 //! Resolves hosts and guests: their kind, their addresses and who may log in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::guests::guest;
 use super::networks::{own_of_machines, zone, zone_named};
@@ -20,8 +20,13 @@ use crate::source::{Span, Spanned};
 
 /// Resolves every machine into `model`.
 pub fn resolve(lab: &Lab<'_>, model: &mut Model, diagnostics: &mut Diagnostics) {
-    let machines: Vec<Machine> =
-        lab.machines.iter().map(|block| machine(block, model, diagnostics)).collect();
+    let on = |block| Block::property(block, "on").and_then(Spanned::text);
+    let hosts: BTreeSet<&str> = lab.machines.iter().filter_map(on).collect();
+    let machines: Vec<Machine> = lab
+        .machines
+        .iter()
+        .map(|block| machine(block, hosts.contains(block.key()), model, diagnostics))
+        .collect();
     model.machines = machines;
     for service in &lab.services {
         own_addresses(service, model, diagnostics);
@@ -41,7 +46,12 @@ pub fn resolve(lab: &Lab<'_>, model: &mut Model, diagnostics: &mut Diagnostics) 
     give_to_containers(model);
 }
 
-fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> Machine {
+fn machine(
+    block: &Block<'_>,
+    has_guests: bool,
+    model: &Model,
+    diagnostics: &mut Diagnostics,
+) -> Machine {
     let appliance = block.property("kind").and_then(Spanned::text) == Some("appliance");
     let kind = match (block.schema.name, block.property("kind").and_then(Spanned::text)) {
         ("vm", _) if appliance => MachineKind::Appliance,
@@ -81,7 +91,8 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
     });
     let guest = block.schema.name != "host";
     let parts = [
-        ("os", kind.is_managed(), "its operating system", "`os debian-13`"),
+        // That it has guests says that its kind is wrong, which is reported there.
+        ("os", kind.is_managed() && !has_guests, "its operating system", "`os debian-13`"),
         ("memory", guest, "how much memory it has", "`memory \"…GiB\"`"),
         ("disk", guest, "the disk that it starts from", "`disk root size=\"20GiB\"`"),
         ("address", kind.is_managed(), "where it is on the network", "`address NETWORK \"…\"`"),
@@ -90,7 +101,7 @@ fn machine(block: &Block<'_>, model: &Model, diagnostics: &mut Diagnostics) -> M
         .into_iter()
         .filter(|(part, wanted, ..)| *wanted && block.child(part).is_none())
         .collect();
-    if !missing.is_empty() && !block.key().is_empty() {
+    if missing.len() > block.unclear && !block.key().is_empty() {
         let list =
             |column: fn(&(&str, bool, &'static str, &'static str)) -> &'static str| -> Vec<&str> {
                 missing.iter().map(column).collect()

@@ -60,14 +60,43 @@ pub fn exposes(
     let mut exposes = Vec::new();
     for node in block.all("expose") {
         let to = zones(node.property("to"), model, diagnostics);
-        let Some(endpoint) = node.argument(0).and_then(|name| endpoint(name, service, diagnostics))
-        else {
+        let named = node.argument(0);
+        if let Some(found) = named.and_then(|name| zone_alone(node, name, service, model)) {
+            diagnostics.complete(node.span);
+            diagnostics.push(found);
+            continue;
+        }
+        let Some(endpoint) = named.and_then(|name| endpoint(name, service, diagnostics)) else {
             continue;
         };
         exposes.push(Expose { endpoint, to, span: node.span });
     }
     exposes.sort_by_key(|expose| (expose.endpoint, expose.span));
     exposes
+}
+
+/// Reports the name of a zone where that of an endpoint belongs, if no zone is named besides.
+fn zone_alone(
+    node: &Block<'_>,
+    name: &Spanned<Value<'_>>,
+    service: &Service,
+    model: &Model,
+) -> Option<Diagnostic> {
+    let text = name.text()?;
+    let is_zone = model.zones.binary_search_by(|zone| zone.name.as_str().cmp(text)).is_ok();
+    let is_endpoint = |name: &str| service.endpoints.iter().any(|endpoint| endpoint.name == name);
+    if node.property("to").is_some() || !is_zone || is_endpoint(text) {
+        return None;
+    }
+    let first = service.endpoints.first()?;
+    let message = format!("`{text}` is a zone, and no endpoint of `{}`", service.name);
+    let names: Vec<&str> =
+        service.endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    let help = match names[..] {
+        [_] => format!("write `expose {} to={text}`", first.name),
+        _ => format!("write `expose NAME to={text}` with one of: {}", names.join(", ")),
+    };
+    Some(Diagnostic::new(&codes::UNKNOWN_NAME, name.span, message).help(help))
 }
 
 pub fn routes(

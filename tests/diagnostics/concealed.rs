@@ -98,6 +98,33 @@ service n on=box"#,
 service n on=box"#,
     r#"admin ada { ssh-key "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2"; }"#,
     r#"service jellyfin on=box { raw compose.environment "A_TOKEN=hunter2"; libary "/a"; }"#,
+    // On the line after its name.
+    "service restic on=box { repository \"/b\"\n password\n hunter2\n}",
+    "service restic on=box { repository \"/b\"\n password\n correcthorse\n}",
+    "service m module=keys on=box { pw\n correcthorse\n}",
+    "secret x\n correcthorse",
+    "service restic on=box { repository \"/b\"; password \"correct\nhunter2\"; }",
+    // In one word with its name.
+    r#"service restic on=box { repository "/b"; "password=hunter2"; }"#,
+    r#"service restic on=box { repository "/b"; "password: hunter2"; }"#,
+    r"service m module=keys on=box { pw:correcthorse; }",
+    r#"service restic on=box { repository "/b"; password(correcthorse); }"#,
+    r#"module m { summary "x"; container m { image "x/m:1"; label "token=hunter2"; }; }"#,
+    // With a mark, or in a block.
+    r#"service restic on=box { repository "/b"; password (ref)correcthorse; }"#,
+    r"service m module=keys on=box { key b=(ref)correcthorse; }",
+    r#"service restic on=box { repository "/b"; password (correcthorse)x; }"#,
+    r#"service restic on=box { repository "/b"; password { correcthorse; }; }"#,
+    r#"service restic on=box { repository "/b"; password {correcthorse}; }"#,
+    "secret pw { content=correcthorse; }",
+    "extend secret pw { value correcthorse; }",
+    "extend service restic { (force)password correcthorse; }",
+    r#"service restic on=box { repository "/b"; password """hunter2"""; }"#,
+    r#"module m { summary "x"; option pw type=secret default=correcthorse; }"#,
+    // Under a name that is nearly that of a secret.
+    "extend service restic { passwrd correcthorse; }",
+    r#"service restic on=box { repository "/b"; pass correcthorse; }"#,
+    r#"network lan2 cidr="192.168.2.0/24" psk=correcthorse"#,
 ];
 
 #[test]
@@ -114,7 +141,9 @@ fn a_typed_secret_is_never_repeated() {
         for format in [Format::Text, Format::Json, Format::Sarif, Format::Github] {
             let told = render(&found, &sources, format, Style::default());
             let told = told.to_lowercase();
-            assert!(!told.contains("hunter2"), "{line}\n{told}");
+            for secret in ["hunter2", "correcthorse"] {
+                assert!(!told.contains(secret), "{line}\n{told}");
+            }
         }
     }
 }

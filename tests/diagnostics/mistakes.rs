@@ -146,6 +146,22 @@ pub const MISTAKES: &[(&str, &str)] = &[
     ("ssh-key \"ssh-ed25519 ", "ssh-key \"ssh-ed25519"),
     ("library \"/mnt/media\"", "media \"/mnt/media\""),
     ("repository \"/mnt/backups/r\"", "repo \"/mnt/backups/r\""),
+    ("password (secret)restic", "pasword (secret)restic"),
+    // What nobody understands is what seems to be missing.
+    ("tank.media at=\"/mnt/media\"", "tank.media Foo=\"/mnt/media\""),
+    ("host pve", "proxmox pve"),
+    ("host pve kind=proxmox", "proxmox pve"),
+    ("disk root size=", "rootdisk size="),
+    ("address lan \"192.168.1.101\"", "ip \"192.168.1.101\""),
+    ("address lan \"192.168.1.101\"", "address \"192.168.1.101\" lan"),
+    ("expose web to=lan", "expose lan"),
+    ("expose web to=lan", "expose web port=8096"),
+    ("ssh from=lan", "ssh #true"),
+    ("library \"/mnt/media\"", "- library \"/mnt/media\""),
+    ("os debian-13", "- os debian-13"),
+    // What follows from a wrong kind or place.
+    ("kind=proxmox", "kind=debian"),
+    ("jellyfin on=media", "jellyfin on=pve"),
 ];
 
 /// What is right, though it is near to a mistake of the table above.

@@ -66,6 +66,10 @@ impl Decoder<'_> {
                     help += ": the value of a secret never enters the lab";
                 } else if let Some(name) = wide.filter(|name| is_plain_word(name)) {
                     help = format!("write `{name}=…`, with the `=` of the keyboard");
+                } else if let Some(property) =
+                    name_for(node, schema).filter(|property| property.required)
+                {
+                    help = format!("write `{}=…` in its place", property.name);
                 } else if let Some(property) = name_for(node, schema) {
                     let _ = write!(help, ", or name it: `{}=…`", property.name);
                 }
@@ -81,6 +85,7 @@ impl Decoder<'_> {
                 let span = if together { all } else { entry.value.span };
                 let finding =
                     Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, span, message).help(help);
+                self.unclear += 1;
                 self.diagnostics.push(if schema.name == "secret" {
                     // It may be the secret itself, typed in by mistake.
                     finding.conceal(span)
@@ -214,6 +219,7 @@ impl Decoder<'_> {
                     let secrets = schema.properties.iter().filter(|field| field.ty == Type::Secret);
                     // What is almost the name of a secret has almost a secret as its value.
                     let secret = nearest(name, secrets.map(|field| field.name)).is_some();
+                    self.unclear += 1;
                     self.diagnostics.push(if schema.name == "secret" || secret {
                         finding.conceal(entry.entry.value.span)
                     } else {

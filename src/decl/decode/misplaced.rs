@@ -34,6 +34,7 @@ impl Decoder<'_> {
         let known = node.properties.iter().all(is_known);
         let further = node.arguments.len() > schema.arguments.len() && schema.rest.is_none();
         let joined = node.arguments.last().is_some_and(has_colon);
+        self.swapped(node, schema);
         let is_right = known && !further && !joined;
         if self.in_secret || schema.name == "secret" || is_right || node.properties.len() > MOST {
             return;
@@ -54,6 +55,26 @@ impl Decoder<'_> {
             self.properties_before_names(node, schema, is_known);
             self.arguments_without_names(node, schema);
         }
+    }
+
+    /// Reads two arguments in the wrong order: `address "192.168.1.10" lan`.
+    fn swapped(&mut self, node: &mut Node<'_>, schema: &'static NodeSchema) {
+        let ([first, second], [one, other]) = (schema.arguments, &node.arguments[..]) else {
+            return;
+        };
+        let is_right = reads(other, second, schema.dynamic) || !is_strict(second.ty);
+        let fits = may_be(other, first, schema) && may_be(one, second, schema);
+        if is_right || !fits {
+            return;
+        }
+        let all = Span { end: other.value.span.end, ..place(one) };
+        let written = format!("{} {} {}", node.name, self.written(other), self.written(one));
+        let message =
+            format!("the {} of `{}` stands before its {}", second.name, node.name, first.name);
+        self.diagnostics.push(
+            Diagnostic::new(&codes::WRONG_TYPE, all, message).help(format!("write `{written}`")),
+        );
+        node.arguments.swap(0, 1);
     }
 
     fn rename(&mut self, node: &mut Node<'_>, index: usize, field: &'static Field) {
@@ -175,8 +196,8 @@ impl Decoder<'_> {
         else {
             return;
         };
-        let (Scalar::Text(text), true) = (&entry.value.value, has_colon(entry)) else { return };
-        let Some((first, second)) = text.split_once(':') else { return };
+        let text = entry.value.value.as_text().filter(|_| has_colon(entry));
+        let Some((first, second)) = text.and_then(|text| text.split_once(':')) else { return };
         let part = |text: &str| Entry {
             annotation: None,
             value: Spanned::new(Scalar::Text(text.to_owned().into()), entry.value.span),
@@ -186,10 +207,7 @@ impl Decoder<'_> {
         if reads(entry, field, schema.dynamic) || !fits {
             return;
         }
-        let text = |entry: &Entry<'_>| match &entry.value.value {
-            Scalar::Text(text) => text.to_string(),
-            _ => String::new(),
-        };
+        let text = |entry: &Entry<'_>| entry.value.value.as_text().unwrap_or_default().to_owned();
         let message = format!("`{}` can't be `{}`", node.name.value, text(entry));
         let help = format!("write `{} {}={}`", text(&first), property.name, text(&second));
         self.diagnostics
@@ -249,10 +267,7 @@ fn named<'s>(
     let mut properties = Vec::new();
     let mut entries = further.iter();
     while let Some(entry) = entries.next() {
-        let stem = match &entry.value.value {
-            Scalar::Text(text) => text.trim_end_matches([':', '=']),
-            _ => "",
-        };
+        let stem = entry.value.value.as_text().unwrap_or_default().trim_end_matches([':', '=']);
         let wanted =
             |field: &&Field| field.required || first.is_some_and(|first| first.name == field.name);
         let fits = |field: &&Field| may_be(entry, field, schema);
@@ -316,8 +331,8 @@ fn lacks(node: &Node<'_>, schema: &'static NodeSchema) -> Option<&'static Field>
 }
 
 fn has_colon(entry: &Entry<'_>) -> bool {
-    let text = matches!(&entry.value.value, Scalar::Text(text) if text.contains(':'));
-    text && entry.annotation.is_none()
+    let text = entry.value.value.as_text();
+    entry.annotation.is_none() && text.is_some_and(|text| text.contains(':'))
 }
 
 /// Returns the place of a value, from the bracket of its annotation on.

@@ -8,9 +8,10 @@ mod values;
 use super::codes;
 use super::schema::{Child, Field, NodeSchema, OPTION_VALUE, Occurs, TOP};
 use super::{Block, Priority, Rank, Twins};
+use crate::diag::hidden::{is_plain_word, names_secret};
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::source::{Layer, SourceFile, Span};
-use crate::syntax::{Node, Scalar};
+use crate::source::{Layer, SourceFile, Span, Spanned};
+use crate::syntax::{Entry, Node, Scalar};
 
 /// How many values are few enough to be concealed in every finding of a node.
 const FEW: usize = 10;
@@ -24,7 +25,7 @@ pub fn nodes<'s>(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Block<'s>> {
     let mut decoder =
-        Decoder { text: &file.text, layer: file.layer, in_secret: false, diagnostics };
+        Decoder { text: &file.text, layer: file.layer, in_secret: false, unclear: 0, diagnostics };
     decoder.children(nodes, parent, children, false, Priority::Normal)
 }
 
@@ -33,6 +34,8 @@ struct Decoder<'d> {
     layer: Layer,
     /// Whether the node is in the block of a secret.
     in_secret: bool,
+    /// How many parts of the node nobody understood so far.
+    unclear: usize,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -47,7 +50,13 @@ impl Decoder<'_> {
     ) -> Vec<Block<'s>> {
         let mut blocks: Vec<Block<'s>> = Vec::with_capacity(nodes.len());
         let mut twins = Twins::default();
-        for node in nodes {
+        // Whether the node before may have a secret on the line after it, by mistake.
+        let mut awaits = false;
+        for mut node in nodes {
+            if children.iter().any(|group| !group.is_empty()) {
+                self.without_dash(&mut node, parent);
+            }
+            let may_be_secret = std::mem::replace(&mut awaits, awaits_secret(&node));
             let known = children
                 .iter()
                 .flat_map(|group| group.iter())
@@ -57,13 +66,21 @@ impl Decoder<'_> {
                     blocks.push(self.node(node, &OPTION_VALUE, priority));
                 } else {
                     let mark = self.diagnostics.mark();
+                    let whole = Span { end: end_of(&node), ..node.name.span };
                     let meant = self.unknown_node(&node, parent, children);
+                    if may_be_secret {
+                        let found = self.diagnostics.since(mark);
+                        found.for_each(|found| found.concealed.push(whole));
+                    }
                     let block = meant.and_then(|child| self.misnamed(node, child, priority, mark));
                     let occurs = meant.map_or(Occurs::Many, |child| child.occurs);
                     let first =
                         |block: &Block<'_>| twins.find(block, occurs, blocks.len()).is_none();
-                    let block = block.filter(first);
-                    blocks.extend(block);
+                    if block.is_none() {
+                        self.unclear += 1;
+                        self.diagnostics.misread(whole);
+                    }
+                    blocks.extend(block.filter(first));
                 }
                 continue;
             };
@@ -95,6 +112,28 @@ impl Decoder<'_> {
         blocks
     }
 
+    /// Reads `- library "/films"`, as YAML writes the items of a list.
+    fn without_dash(&mut self, node: &mut Node<'_>, parent: &str) {
+        if node.name.value != "-" || self.in_secret || parent.starts_with("`secret ") {
+            return;
+        }
+        let bare = |entry: &Entry<'_>| {
+            let text = entry.value.value.as_text();
+            entry.annotation.is_none() && text.is_some_and(is_plain_word)
+        };
+        if !node.arguments.first().is_some_and(bare) {
+            return;
+        }
+        let first = node.arguments.remove(0);
+        let name = first.value.value.as_text().unwrap_or_default().to_owned();
+        let both = Span { end: first.value.span.end, ..node.name.span };
+        self.diagnostics.push(
+            Diagnostic::new(&codes::UNKNOWN_NODE, both, "no node begins with `-`")
+                .help("leave the `-` out: each node is an item by itself"),
+        );
+        node.name = Spanned::new(name.into(), first.value.span);
+    }
+
     /// Decodes a node of a wrong name as the one that is meant, so that what it declares is there.
     /// If it can't be that one, it is left out, and nothing else is said about it.
     fn misnamed<'s>(
@@ -109,8 +148,20 @@ impl Decoder<'_> {
         let lacks = |field: &&Field| field.required && block.property(field.name).is_none();
         let is_other =
             block.has_faulty_value() || child.node.properties.iter().any(|field| lacks(&field));
+        let needs =
+            child.node.properties.iter().find(lacks).map(|field| format!("`{}=…`", field.name));
         if is_other {
+            let lacked = |found: &mut Diagnostic| found.code.name == codes::MISSING_VALUE.name;
+            let of_node = self.diagnostics.since(mark).any(lacked);
+            let needs = needs.or_else(|| {
+                let field = child.node.arguments.iter().find(|field| field.required)?;
+                of_node.then(|| format!("its {}", field.name))
+            });
             self.diagnostics.truncate(mark + 1);
+            let name = child.node.name;
+            for (found, needs) in self.diagnostics.since(mark).zip(needs) {
+                found.help = Some(format!("it is called `{name}` here, and needs {needs}"));
+            }
         }
         (!is_other).then_some(block)
     }
@@ -183,6 +234,7 @@ impl Decoder<'_> {
         inherited: Priority,
         mark: usize,
     ) -> Block<'s> {
+        let of_parent = std::mem::take(&mut self.unclear);
         let priority = self.priority(&node, inherited);
         let rank = Rank { priority, own: true, layer: self.layer };
         let option = std::ptr::eq(schema, &raw const OPTION_VALUE);
@@ -251,7 +303,8 @@ impl Decoder<'_> {
             children
         };
         let children = children.into();
-        Block { schema, name, arguments, properties, children, rank, span: node.span }
+        let unclear = std::mem::replace(&mut self.unclear, of_parent);
+        Block { schema, name, arguments, properties, children, rank, span: node.span, unclear }
     }
 
     /// Reports a child that is a property of its parent, and returns whether it is none.
@@ -307,6 +360,13 @@ impl Decoder<'_> {
     }
 }
 
+/// Returns whether a node lacks the secret that it names, or declares one in a single line.
+fn awaits_secret(node: &Node<'_>) -> bool {
+    let bare = node.properties.is_empty() && node.children.is_empty();
+    let declares = node.name.value == "secret" && node.arguments.len() == 1;
+    bare && (declares || (node.arguments.is_empty() && names_secret(&node.name.value)))
+}
+
 fn is_property(schema: &NodeSchema, child: &Node<'_>) -> bool {
     schema.properties.iter().any(|field| child.name.value == field.name)
 }
@@ -338,26 +398,24 @@ fn end_of(node: &Node<'_>) -> u32 {
 /// Reports required properties that are missing, and forbidden ones. This happens after merging,
 /// because a weaker place may set what a stronger one leaves out.
 pub fn require(block: &Block<'_>, diagnostics: &mut Diagnostics) {
-    for field in block.schema.properties.iter().filter(|field| field.required) {
-        if block.property(field.name).is_none() {
-            diagnostics.push(
-                Diagnostic::new(
-                    &codes::MISSING_VALUE,
-                    block.span,
-                    format!("`{}` lacks `{}`", title(block), field.name),
-                )
-                .help(format!(
-                    "add `{}=…`, {}: {}",
-                    field.name,
-                    field.ty.describe(),
-                    field.doc
-                )),
-            );
-        }
+    let lacks = |field: &&Field| field.required && block.property(field.name).is_none();
+    let lacking = block.schema.properties.iter().filter(lacks);
+    if lacking.clone().count() > block.unclear {
+        lacking.for_each(|field| diagnostics.push(lack(block, field)));
     }
     for child in &block.children {
         require(child, diagnostics);
     }
+}
+
+fn lack(block: &Block<'_>, field: &Field) -> Diagnostic {
+    let message = format!("`{}` lacks `{}`", title(block), field.name);
+    Diagnostic::new(&codes::MISSING_VALUE, block.span, message).help(format!(
+        "add `{}=…`, {}: {}",
+        field.name,
+        field.ty.describe(),
+        field.doc
+    ))
 }
 
 /// Returns the title by which a block's writer knows it.

@@ -12,6 +12,7 @@ use super::visible::Visible;
 use crate::decl::decode::home;
 use crate::decl::strongest;
 use crate::decl::{Block, Value};
+use crate::diag::hidden::names_secret;
 use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
 use crate::model::Data;
 use crate::source::{Sources, Span, Spanned};
@@ -33,6 +34,15 @@ pub struct Reader<'r, 's> {
     pub sources: &'r Sources,
 }
 
+/// Returns whether a node is an option for a secret, without a value.
+fn lacks_secret(block: &Block<'_>, specs: &[OptionSpec<'_>]) -> bool {
+    let bare = block.arguments.is_empty() && block.properties.is_empty();
+    let is_secret = |spec: &OptionSpec<'_>| {
+        spec.name == block.name && (spec.kind == "secret" || names_secret(spec.name))
+    };
+    bare && block.children.is_empty() && specs.iter().any(is_secret)
+}
+
 /// The values that a service sets for its module's options.
 #[derive(Default)]
 pub struct Given {
@@ -49,7 +59,10 @@ impl<'s> Reader<'_, 's> {
     pub fn read(&self, specs: &[OptionSpec<'_>], diagnostics: &mut Diagnostics) -> Given {
         let mut given: BTreeMap<&str, Vec<&Block<'s>>> = BTreeMap::new();
         let mut faulty = BTreeSet::new();
+        // Whether the node before lacks a secret, which may be on the line after it by mistake.
+        let mut awaits = false;
         for block in self.service.children.iter().filter(|child| child.schema.name == "OPTION") {
+            let may_be_secret = std::mem::replace(&mut awaits, lacks_secret(block, specs));
             if let Some(spec) = specs.iter().find(|spec| spec.name == block.name) {
                 given.entry(spec.name).or_default().push(block);
             } else {
@@ -60,7 +73,11 @@ impl<'s> Reader<'_, 's> {
                 faulty.extend(self.renamed(&block.name).map(str::to_owned));
                 let meant = self.meant(block, specs);
                 faulty.extend(meant.map(str::to_owned));
+                let mark = diagnostics.mark();
                 self.unknown(block, specs, meant, diagnostics);
+                if may_be_secret {
+                    diagnostics.since(mark).for_each(|found| found.concealed.push(block.span));
+                }
             }
         }
         let mut options = BTreeMap::new();
@@ -181,7 +198,9 @@ impl<'s> Reader<'_, 's> {
         let mut found = Diagnostic::new(&codes::UNKNOWN_OPTION, block.span, message).help(help);
         // What is almost the name of a secret has almost a secret as its value.
         if specs.iter().any(|spec| spec.kind == "secret" && Some(spec.name) == near) {
-            for value in &block.arguments {
+            // The name of a secret may be shown.
+            let typed = |value: &&Spanned<Value<'_>>| !matches!(value.value, Value::Secret(_));
+            for value in block.arguments.iter().filter(typed) {
                 found = found.conceal(value.span);
             }
         }
