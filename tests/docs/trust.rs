@@ -54,6 +54,15 @@ fn the_versions_are_those_of_the_modules() {
 }
 
 #[test]
+fn what_runs_each_night_is_what_the_page_says() {
+    let page: String = rows().into_values().map(|cells| cells.join(" ")).collect();
+    for line in read("tests/nightly/programs").lines().filter(|line| !line.starts_with('#')) {
+        let [_, name, version] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        assert!(page.contains(version), "the page has no {name} {version}");
+    }
+}
+
+#[test]
 fn the_tests_exist() {
     let mut sources = String::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];

@@ -8,6 +8,7 @@ mod handling;
 mod listens;
 mod logins;
 mod members;
+mod nightly;
 mod own_settings;
 mod private_addresses;
 mod probes;

@@ -112,8 +112,12 @@ const REFUSING_ALWAYS: &[&str] = &[
     "mealie",
     // `downloadAndSaveLogoFromURL` in `backend/internal/service/oidc_service.go` of v2.14.0.
     "pocket-id",
+    // `backend/utils/ssrf.py` of 5.2.0, behind every request for a cover.
+    "romm",
     // `safe_request` in `cookbook/helper/HelperFunctions.py` of 2.6.12.
     "tandoor",
+    // `app/Services/Traits/ValidatesUrls.php` of v8.0.1, which its `IconService` asks.
+    "twofauth",
 ];
 
 #[test]

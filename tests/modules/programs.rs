@@ -1,6 +1,8 @@
 //! Runs programs of Debian with the files and the variables that their modules emit for them, and
 //! looks for what a person relies on.
 
+use std::path::Path;
+
 use super::{PRELUDE, bundle_of};
 use crate::trixie::{Room, text};
 
@@ -61,7 +63,15 @@ END
 
 /// Runs a script on a machine with the payload of a lab of these services.
 pub fn with(services: &str, script: &str) {
-    let Some(room) = Room::new() else { return };
+    with_shown(services, script, &[]);
+}
+
+/// The same, with further folders.
+pub fn with_shown(services: &str, script: &str, shown: &[(&Path, &str)]) {
+    let Some(mut room) = Room::new() else { return };
+    for (folder, place) in shown {
+        room = room.show(folder, place);
+    }
     let bundle = bundle_of(&format!("{PRELUDE}{services}\n"));
     let room = room.show(&bundle.path().join("payload"), "/payload");
     let answer = room.sh(&format!("{HELPERS}\n{script}"), &[]);
