@@ -81,6 +81,7 @@ mod sockets;
 mod state_without_backup;
 pub mod system_path;
 mod system_unit;
+mod too_many_devices;
 mod typed_secret;
 mod units;
 mod unpinned_base;
@@ -188,6 +189,7 @@ pub static RULES: &[&Rule] = &[
     &state_without_backup::RULE,
     &system_path::RULE,
     &system_unit::RULE,
+    &too_many_devices::RULE,
     &typed_secret::RULE,
     &unpinned_base::RULE,
     &unpinned_image::RULE,

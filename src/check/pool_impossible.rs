@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::{Dataset, Machine, Pool, PoolLayout};
+use crate::model::{Dataset, Machine, Pool, PoolLayout, Size};
 use crate::plan::Plan;
 
 /// Finds pools with too few disks and datasets whose settings contradict each other.
@@ -29,6 +29,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
     }
 }
+
+/// What an empty dataset takes on the disks, at most. ZFS refuses a quota below that.
+const LEAST_QUOTA: Size = Size(1 << 20);
 
 /// Returns whether zpool(8) refuses a name.
 fn is_reserved(name: &str) -> bool {
@@ -97,6 +100,12 @@ fn settings(dataset: &Dataset, diagnostics: &mut Diagnostics) {
         wrong(
             format!("`{}` can't have records of {size}", dataset.name),
             "write a power of two from 512 bytes to `16MiB`, such as `16KiB`, `128KiB` or `1MiB`",
+        );
+    }
+    if let Some(quota) = dataset.quota.as_ref().filter(|quota| quota.value < LEAST_QUOTA) {
+        wrong(
+            format!("`{}` may hold {}, which an empty dataset takes", dataset.name, quota.value),
+            "raise the quota to `1MiB` or more",
         );
     }
     if let (Some(reservation), Some(quota)) = (dataset.reservation, &dataset.quota)

@@ -12,7 +12,9 @@ static CODE: Code =
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for (service, container) in plan.model.containers() {
-        if !container.has_pinned_image() {
+        // An image that is none is already reported.
+        let is_named = !container.image.value.is_empty();
+        if is_named && !container.has_pinned_image() {
             let message = format!("`{}` names no version", container.image.value);
             diagnostics.push(
                 about_image(&CODE, service, container, message)

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::load::layer_of;
+use crate::load::{is_left_out, layer_of};
 use crate::source::{SourceFile, Sources};
 
 /// The most bytes that a source may have; the same as in a folder.
@@ -189,7 +189,8 @@ fn follow<'t>(
     let entry = tree.get(link).filter(fits).ok_or_else(lost)?;
     let target = read(folder, &[entry.object.as_str()])?.pop().unwrap_or_default();
     let target = String::from_utf8_lossy(&target).into_owned();
-    let to = join(link, &target).ok_or_else(lost)?;
+    // As in a folder, what is left out of the lab does not come back by a link.
+    let to = join(link, &target).filter(|to| !is_left_out(to)).ok_or_else(lost)?;
     if let Some(file) = tree.get(&to) {
         if file.mode == "120000" {
             let found = follow(folder, tree, &to, left - 1)?;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::above;
 use super::interrupt::{Interrupt, Undo};
 use super::staging::OutputError;
-use crate::load::LabsAbove;
+use crate::load::{LabsAbove, ROOT_FILE, source_below};
 
 /// The files and folders that were made so far. Another thread may remove them at any time.
 type Made = Arc<Mutex<Vec<PathBuf>>>;
@@ -25,6 +25,12 @@ pub fn write(
 ) -> Result<(), OutputError> {
     above::unless_in(folder)?;
     let labs = LabsAbove::of(folder);
+    // A new lab reads all that is below its folder.
+    if let Some(name) = files.contains_key(ROOT_FILE).then(|| source_below(folder)).flatten() {
+        let help = "name another folder with `--into`, or move it away";
+        let why = "it would become a part of the new lab";
+        return Err(OutputError::refused(&folder.join(name), why, help));
+    }
     for name in files.keys() {
         OutputError::unless_read(&labs, folder, name)?;
         let path = folder.join(name);

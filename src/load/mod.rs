@@ -28,7 +28,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 const MOST_NAMES: usize = 50_000;
 
 /// The file that makes a folder a lab.
-const ROOT_FILE: &str = "lab.kdl";
+pub const ROOT_FILE: &str = "lab.kdl";
 
 /// The folders in a lab's folder that contain what is made from it.
 const MADE: [&str; 3] = ["outputs", "snapshots", "target"];
@@ -114,6 +114,13 @@ pub fn layer_of(name: &str) -> Option<Layer> {
     }
 }
 
+/// Returns the first file in KDL that a lab in `folder`, which need not exist, would read.
+pub fn source_below(folder: &Path) -> Option<String> {
+    let found = list(folder, Links::Inside, &mut Faults::default());
+    let is_kdl = |name: &str| name.rsplit_once('.').is_some_and(|(_, end)| end == "kdl");
+    found.into_keys().find(|name| layer_of(name).is_some() && is_kdl(name))
+}
+
 /// Returns whether a file in `folder`, which need not exist, would belong to the lab in `lab`.
 pub fn would_be_read(lab: &Path, folder: &Path) -> bool {
     let folder = real_path(folder);
@@ -170,7 +177,8 @@ pub fn real_path(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-fn is_left_out(name: &str) -> bool {
+/// Returns whether a name below a lab's folder is of nothing that belongs to the lab.
+pub fn is_left_out(name: &str) -> bool {
     name.split('/').any(|part| part.starts_with('.'))
         || name.split('/').next().is_some_and(|first| MADE.contains(&first))
 }

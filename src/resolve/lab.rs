@@ -55,12 +55,22 @@ fn info(lab: &Lab<'_>) -> LabInfo {
     }
 }
 
+/// The longest name of an account that `useradd` accepts.
+const LONGEST_ACCOUNT: usize = 32;
+
 fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
     if is_user(block.key()) {
         let message = format!("`{}` is an account of the system, not of a person", block.key());
         diagnostics.push(
             Diagnostic::new(&crate::decl::codes::WRONG_TYPE, block.key_span(), message)
                 .help("choose another name; an admin becomes root with `sudo`"),
+        );
+    }
+    if block.key().len() > LONGEST_ACCOUNT {
+        let message = format!("the name of an account has at most {LONGEST_ACCOUNT} characters");
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, block.key_span(), message)
+                .help("shorten it"),
         );
     }
     let mut ssh_keys = Vec::new();

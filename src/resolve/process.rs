@@ -110,8 +110,10 @@ fn ulimit(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -
     let one = |name: &str| node.property(name).and_then(Spanned::number).or(both);
     let (soft, hard) = (one("soft"), one("hard"));
     let (Some(soft), Some(hard)) = (soft.or(hard), hard.or(soft)) else {
-        let message = format!("the limit `{}` has no number", node.key());
-        report(node.span, message, diagnostics);
+        if !node.has_faulty_value() {
+            let message = format!("the limit `{}` has no number", node.key());
+            report(node.span, message, diagnostics);
+        }
         return None;
     };
     // -1 is no limit, so it is above every number.

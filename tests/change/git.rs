@@ -102,6 +102,25 @@ fn links_lead_to_files_of_the_same_revision() {
 }
 
 #[test]
+fn a_link_brings_nothing_back_that_the_lab_leaves_out() {
+    let folder = repository();
+    let lab = folder.path().join("home/lab");
+    put(&lab, ".env", b"PASSWORD=hunter2\n");
+    put(&lab, "modules/m/open.txt", b"open\n");
+    std::os::unix::fs::symlink("open.txt", lab.join("modules/m/same.txt")).expect("a link");
+    git(folder.path(), &["add", "--force", "."]);
+    git(folder.path(), &["commit", "--quiet", "--message=inside"]);
+    let run = labwright(&lab, &["diff", "git:HEAD", "git:HEAD"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    std::os::unix::fs::symlink("../../.env", lab.join("modules/m/env.txt")).expect("a link");
+    git(folder.path(), &["add", "--force", "."]);
+    git(folder.path(), &["commit", "--quiet", "--message=out"]);
+    let run = labwright(&lab, &["diff", "git:HEAD", "git:HEAD"]);
+    assert_eq!(run.code, 3, "{}{}", run.out, run.err);
+    assert!(run.says("`modules/m/env.txt` leads out of the lab"), "{}", run.err);
+}
+
+#[test]
 fn a_lab_whose_folder_has_another_name_is_compared_with_itself() {
     let folder = repository();
     git(folder.path(), &["mv", "home/lab", "house"]);

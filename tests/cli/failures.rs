@@ -286,6 +286,11 @@ fn nothing_is_written_where_another_lab_is_read() {
             assert_eq!(tree(), before, "{command:?} {out}");
         }
     }
+    // A new lab would read those that are below its folder.
+    let run = labwright(folder.path(), &[&import[..], &["."]].concat());
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.says("would become a part of the new lab"), "{run:?}");
+    assert!(!folder.path().join("lab.kdl").exists());
     for (command, out) in [
         (&["build", "tiny", "--out"][..], "other/release"),
         (&["snapshot", "tiny", "--out"], "other/tree"),

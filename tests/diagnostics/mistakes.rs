@@ -159,6 +159,7 @@ pub const MISTAKES: &[(&str, &str)] = &[
     ("ssh from=lan", "ssh #true"),
     ("library \"/mnt/media\"", "- library \"/mnt/media\""),
     ("os debian-13", "- os debian-13"),
+    ("", "module m { container m { image \"X/M:1\"; health none=\"x\"; }; }; service m on=media"),
     // What follows from a wrong kind or place.
     ("kind=proxmox", "kind=debian"),
     ("jellyfin on=media", "jellyfin on=pve"),

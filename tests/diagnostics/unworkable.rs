@@ -10,6 +10,8 @@ const PREAMBLE: &str = include_str!("preamble.kdl");
 #[rustfmt::skip] // A table is read line by line.
 /// Lines of a module, each with the error that it must raise. Without a code it must raise none.
 const IN_MODULES: &[(&str, &str)] = &[
+    (r#"container c { image "x/c:1"; health none="x"; ulimit nofile "10:5"; }"#, "wrong-type"),
+    (r#"container c { image "x/c:1"; health none="x"; ulimit nofile 1024; }"#, ""),
     (r#"unit "t.service" { section Service { set ExecStart "/bin/t"; }; }"#, "bad-module"),
     (r#"unit "t.service" action=enable { section Service { set ExecStart "/bin/t"; }; }"#,
         "bad-module"),
@@ -405,4 +407,48 @@ fn what_a_machine_cannot_work_with_is_refused() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_has_no_place_on_a_machine_is_refused() {
+    let vm = |inside: &str| {
+        format!(
+            "vm x id=200 on=pve {{ os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"
+address lan \"192.168.1.200\"
+{inside}
+}}\n"
+        )
+    };
+    let all = |count: usize, line: &dyn Fn(usize) -> String| -> String {
+        (1..=count).map(|number| line(number) + "\n").collect()
+    };
+    let disks = |count| vm(&all(count, &|number| format!("disk d{number} size=\"1GiB\"")));
+    let folders = |count: usize| {
+        let sets = |number| format!("    dataset f{number} quota=\"1GiB\" backup=never");
+        let shares = |number| format!("share tank.f{number} at=\"/mnt/f{number}\" via=virtiofs");
+        (all(count, &sets), vm(&all(count, &shares)))
+    };
+    let admin = |length: usize| format!("admin {}\n", "a".repeat(length));
+    let with = |(sets, vm): (String, String)| {
+        let pool = "    pool tank disk=ssd {\n";
+        PREAMBLE.replace(pool, &format!("{pool}{sets}")) + &vm
+    };
+    let quota =
+        |size: &str| PREAMBLE.replace("films quota=\"100GiB\"", &format!("films quota=\"{size}\""));
+    let labs = [
+        (format!("{PREAMBLE}{}", disks(10)), "too-many-devices"),
+        (format!("{PREAMBLE}{}", disks(9)), ""),
+        (with(folders(11)), "too-many-devices"),
+        (with(folders(10)), ""),
+        (format!("{PREAMBLE}{}", admin(33)), "wrong-type"),
+        (format!("{PREAMBLE}{}", admin(32)), ""),
+        (quota("512KiB"), "pool-impossible"),
+        (quota("1MiB"), ""),
+    ];
+    for (lab, code) in labs {
+        let found = errors(&lab, "");
+        let codes: Vec<&str> = found.iter().map(|(code, _)| *code).collect();
+        let expected: &[&str] = if code.is_empty() { &[] } else { &[code] };
+        assert_eq!(codes, expected, "{lab}");
+    }
 }

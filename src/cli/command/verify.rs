@@ -182,7 +182,7 @@ impl Verified {
 /// What nothing in a release contradicts.
 const UNPROVED: &str = "unproved  what the machines run and install, what the review and the \
                         runbooks say,\n          which findings are accepted, and which lines of \
-                        the lab allow a connection\n";
+                        the lab a file or a connection comes from\n";
 
 #[expect(
     clippy::disallowed_methods,

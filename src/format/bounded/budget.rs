@@ -3,6 +3,8 @@
 use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, filters};
 
+use crate::model::{SECRET_IS_NO_TEXT, SECRET_MARK};
+
 /// Measures a value that was made.
 pub(super) const MADE: &str = "labwright_made";
 /// Measures a value that is compared, or gone through to its depth.
@@ -32,6 +34,13 @@ struct Left(u64);
 
 fn error(problem: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, problem.into())
+}
+
+/// Refuses a secret where its letters would count: only its name is known, which says nothing about
+/// its value.
+fn no_secret(value: &Value) -> Result<(), Error> {
+    let is_secret = value.as_str().is_some_and(|text| text.contains(SECRET_MARK));
+    if is_secret { Err(error(SECRET_IS_NO_TEXT)) } else { Ok(()) }
 }
 
 /// Takes bytes from the budget. The templates of labwright itself, which have no limit of fuel,
@@ -98,14 +107,17 @@ pub fn add_filters(environment: &mut Environment<'_>) {
         Ok::<_, Error>(value.clone())
     });
     environment.add_filter(COMPARED, |state: &mut State<'_, '_>, value: &Value| {
+        no_secret(value)?;
         spend_value(state, value)?;
         Ok::<_, Error>(value.clone())
     });
     environment.add_filter(LISTED, |state: &mut State<'_, '_>, value: &Value| {
+        no_secret(value)?;
         spend(state, surface(value, ITEM))?;
         Ok::<_, Error>(value.clone())
     });
     environment.add_filter(INDEXED, |state: &mut State<'_, '_>, value: &Value| {
+        no_secret(value)?;
         if value.as_str().is_some() {
             spend(state, surface(value, 1))?;
         }

@@ -243,7 +243,7 @@ fn filter<'s>(it: &Spanned<Filter<'s>>) -> Result<Expr<'s>, Fault> {
         "sort" | "unique" | "groupby" | "join" | "lower" | "upper" => COMPARED,
         "map" if by_filter => COMPARED,
         "list" | "last" | "map" | "select" | "reject" | "selectattr" | "rejectattr" => LISTED,
-        "default" => return plain_filter(it),
+        "default" | "secret_name" | "secret_file" => return plain_filter(it),
         _ => INDEXED,
     };
     let expr = it.expr.as_ref().map(|expr| Ok(measured(input, expression(expr)?))).transpose()?;
