@@ -3,6 +3,7 @@
 
 mod containers;
 mod databases;
+mod dyndns;
 mod first_start;
 mod handling;
 mod listens;
@@ -17,6 +18,7 @@ mod proxies;
 mod sources;
 mod surroundings;
 mod told;
+mod twice;
 mod visitors;
 mod wrong_options;
 
