@@ -123,6 +123,47 @@ fn a_person_is_told_how_to_get_in() {
 }
 
 #[test]
+fn the_host_says_that_its_web_interface_is_open_too() {
+    let [host, _, guest, _] = of_every_kind();
+    let but = "Nothing else is open but the web interface and the consoles, see above.\n";
+    assert!(host.contains(but), "{host}");
+    assert!(guest.contains("Nothing else is open.\n"), "{guest}");
+}
+
+/// Without it, the first backup is refused, and nothing on the machine's own page says why.
+#[test]
+fn a_machine_with_the_repository_of_another_says_what_that_needs() {
+    let lab = |repository: &str, key: &str| {
+        format!(
+            "{LAB}secret restic-password\nsecret backup-key
+            host nas kind=unmanaged {{ address lan \"192.168.1.3\"; }}
+            service restic on=box {{
+                repository \"{repository}\"
+                password (secret)restic-password
+                {key}
+            }}"
+        )
+    };
+    let of_nas = |repository: &str, key: &str| {
+        let payload =
+            payload(&lab(repository, key), &[("modules/keeper/module.kdl", MODULE)], "nas");
+        std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook")
+    };
+    let keyed = of_nas("sftp:me@192.168.1.3:/volume1/repo", "sftp-key (secret)backup-key");
+    for words in [
+        "Let the backups of box in: an account `me`, to which sftp is open from there, which may \
+         write to `/volume1/repo`, and which has the public half of the secret `backup-key`",
+        "    ssh-keygen -y -f backup-key\n",
+    ] {
+        assert!(keyed.contains(words), "no {words} in\n{keyed}");
+    }
+    let own = of_nas("sftp:192.168.1.3:/volume1/repo", "");
+    assert!(own.contains("an account `root`") && own.contains("root's own key on box."), "{own}");
+    let elsewhere = of_nas("sftp:me@192.0.2.7:/volume1/repo", "");
+    assert!(!elsewhere.contains("Let the backups"), "{elsewhere}");
+}
+
+#[test]
 fn what_a_person_copies_is_to_the_letter() {
     let [.., guest, _] = of_every_kind();
     for words in [
@@ -193,7 +234,8 @@ fn a_person_is_told_which_names_must_lead_where() {
         "No machine of this lab answers for these names. Enter them where devices ask for names, \
          such as in the router.",
         "On the internet, shop.example.org must lead to the address that the router has there: \
-         enter that at the domain's provider.",
+         enter that at the domain's provider. If that address changes, make them aliases (CNAME) \
+         of a name that is kept up to date.",
     ] {
         assert!(alone.lines().any(|one| one == line), "no {line} in\n{alone}");
     }

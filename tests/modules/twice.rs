@@ -91,10 +91,9 @@ fn no_text_has_a_port_of_its_own() {
         for word in sentence.split(|character: char| !character.is_ascii_digit()) {
             // Others ask for names at 53, and prove them at 80, wherever the program listens.
             let others = ["53", "80", "443"].contains(&word);
-            assert!(
-                !ports.contains(word) || others,
-                "{name} has an endpoint at {word}: {sentence}"
-            );
+            if ports.contains(word) && !others {
+                faults.push(format!("{name} has an endpoint at {word}: {sentence}"));
+            }
         }
     });
     assert_eq!(faults, Vec::<String>::new());

@@ -17,7 +17,7 @@ pub(super) struct FlowView {
     from: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 pub(super) struct MeetView<'p> {
     from: &'p str,
     to: String,
@@ -94,7 +94,10 @@ pub(super) fn meets<'p>(context: &Context<'p>) -> Vec<MeetView<'p>> {
         to: context.plan.met(meet),
         reason: meet.reason.name(),
     });
-    meets.collect()
+    // Two routes to one service are one line.
+    let mut meets: Vec<MeetView<'p>> = meets.collect();
+    meets.dedup();
+    meets
 }
 
 /// Lists the host names that a proxy on this machine serves, or that lead to a service on it.

@@ -3,6 +3,7 @@
 mod access;
 mod by_hand;
 mod kept;
+mod repositories;
 mod setup;
 mod step;
 mod view;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::repositories;
 use super::step::Step;
 use crate::format::shell_word;
 use crate::model::{Machine, MachineId, MachineKind, Model, Pool};
@@ -74,6 +75,7 @@ pub fn steps<'p>(plan: &'p Plan<'p>, id: MachineId, archive: Archive<'p>) -> Vec
             steps.extend(setting.exports());
         }
     }
+    steps.extend(repositories::steps(plan, id));
     steps.extend(setting.partitions());
     steps.extend(setting.roms());
     steps.extend(setting.volumes());
