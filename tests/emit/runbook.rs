@@ -150,13 +150,10 @@ fn a_machine_with_the_repository_of_another_says_what_that_needs() {
         std::fs::read_to_string(payload.path().join("RUNBOOK.md")).expect("a runbook")
     };
     let keyed = of_nas("sftp:me@192.168.1.3:/volume1/repo", "sftp-key (secret)backup-key");
-    for words in [
-        "Let the backups of box in: an account `me`, to which sftp is open from there, which may \
-         write to `/volume1/repo`, and which has the public half of the secret `backup-key`",
-        "    ssh-keygen -y -f backup-key\n",
-    ] {
-        assert!(keyed.contains(words), "no {words} in\n{keyed}");
-    }
+    let words = "Let the backups of box in: an account `me`, to which sftp is open from there, \
+                 which may write to `/volume1/repo`, and which has the public half of the secret \
+                 `backup-key`, which `ssh-keygen -y` makes from the private one.";
+    assert!(keyed.contains(words), "no {words} in\n{keyed}");
     let own = of_nas("sftp:192.168.1.3:/volume1/repo", "");
     assert!(own.contains("an account `root`") && own.contains("root's own key on box."), "{own}");
     let elsewhere = of_nas("sftp:me@192.0.2.7:/volume1/repo", "");

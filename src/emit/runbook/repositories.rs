@@ -24,10 +24,12 @@ pub(super) fn steps(plan: &Plan<'_>, machine: MachineId) -> Vec<Step> {
             .code(folder.unwrap_or("the folder of the repository"))
             .says(", and which has the public half of ");
         step = match service.option("sftp-key") {
-            Data::Secret(key) => step.says("the secret ").code(key).says(", as printed by:").run(
-                // What it reads is where the backup runs, or wherever the key was made.
-                &format!("ssh-keygen -y -f {}", crate::format::shell_word(key)),
-            ),
+            Data::Secret(key) => step
+                .says("the secret ")
+                .code(key)
+                .says(", which ")
+                .code("ssh-keygen -y")
+                .says(" makes from the private one."),
             _ => step.says("root's own key on ").says(from).says("."),
         };
         Some(step)
