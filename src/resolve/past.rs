@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::instance::Draft;
-use super::options::option_specs;
+use super::instance::{Draft, Surroundings};
+use super::options::{OptionSpec, option_specs};
 use super::visible::{Home, Visible};
-use crate::decl::Block;
 use crate::decl::layer::Lab;
+use crate::decl::{Block, Value};
 use crate::model::{Around, Model, Service};
 use crate::source::{FileId, Layer, Sources, Spanned};
 
@@ -60,7 +60,7 @@ impl Used<'_> {
             let file = self.sources.file(*file);
             file.layer != Layer::Builtin && !file.is_kdl()
         };
-        !self.touched.iter().any(is_read) && self.remembered.visible == *lab
+        !self.touched.iter().any(is_read) && self.remembered.visible.is_common(lab)
     }
 
     /// Returns a service as it was made before.
@@ -68,29 +68,32 @@ impl Used<'_> {
         &self,
         block: &'s Block<'s>,
         module: &Block<'_>,
-        names: &[&str],
-        (home, around): (&Home, &Around),
+        surroundings: Surroundings<'_>,
     ) -> Option<Draft<'s>> {
-        let Remembered { lab, drafts, .. } = self.remembered;
-        let is_alike = |made: &&Made| made.home == *home && made.around == *around;
+        let Surroundings { lab: now, services, home, around, .. } = surroundings;
+        let Remembered { lab, visible, drafts, takes } = self.remembered;
+        let is_alike = |made: &&Made| made.home.is_alike(home) && made.around == *around;
         let kept = drafts.get(block.key())?.iter().find(is_alike)?;
         let find = |blocks: &'_ [Block<'_>], block: &Block<'_>| {
-            let at = blocks.binary_search_by(|other| other.key().cmp(block.key()));
-            at.is_ok_and(|at| blocks.get(at) == Some(block))
+            let at = blocks.binary_search_by(|other| other.key().cmp(block.key())).ok()?;
+            (blocks.get(at) == Some(block)).then_some(at)
         };
+        find(&lab.services, block)?;
+        let takes = takes.get(find(&lab.modules, module)?)?;
         let is_read = |file: &FileId| {
             let id = file;
             let file = self.sources.file(*file);
             let is_own = file.layer == Layer::Builtin && file.folder() == module.key();
             (is_own && !file.is_kdl()) || reads(&kept.service, *id)
         };
-        let services = || names.iter().copied().eq(lab.services.iter().map(Block::key));
-        let is_same = (!takes_service(module) || services())
-            && find(&lab.services, block)
-            && find(&lab.modules, module)
+        let same_services = || services.iter().copied().eq(lab.services.iter().map(Block::key));
+        let same_places = || visible.networks == now.networks && visible.zones == now.zones;
+        let is_same = (!takes.service || same_services())
+            && (!takes.place || same_places())
+            && (!(takes.secret || kept.has_secret) || visible.secrets == now.secrets)
             && !self.touched.iter().any(is_read);
         is_same.then(|| Draft {
-            service: kept.service.clone(),
+            service: Service { machine: home.id, ..kept.service.clone() },
             block,
             concrete: kept.concrete.clone(),
             network_services: kept.network_services.clone(),
@@ -98,9 +101,47 @@ impl Used<'_> {
     }
 }
 
-/// Returns whether a module has an option that takes the name of a service.
-fn takes_service(module: &Block<'_>) -> bool {
-    option_specs(module).iter().any(|option| option.kind == "service")
+/// What of the lab a module may look at besides what every module sees.
+#[derive(Debug, Default)]
+struct Takes {
+    /// Whether it takes the name of a service.
+    service: bool,
+    /// Whether it takes the name of a network, a zone or a machine.
+    place: bool,
+    /// Whether it takes a secret.
+    secret: bool,
+}
+
+impl Takes {
+    fn of(module: &Block<'_>) -> Self {
+        let mut takes = Self { secret: has_secret(module), ..Self::default() };
+        option_specs(module).iter().for_each(|option| takes.add(option));
+        takes
+    }
+
+    fn add(&mut self, option: &OptionSpec<'_>) {
+        match option.kind {
+            "service" => self.service = true,
+            "network" | "zone" | "machine" => self.place = true,
+            "secret" => self.secret = true,
+            _ => {}
+        }
+        option.fields.iter().for_each(|field| self.add(field));
+    }
+}
+
+/// Returns whether a secret is named in a node.
+fn has_secret(block: &Block<'_>) -> bool {
+    fn is_secret(value: &Value<'_>) -> bool {
+        match value {
+            Value::Secret(_) => true,
+            Value::List(values) => values.iter().any(|value| is_secret(&value.value)),
+            _ => false,
+        }
+    }
+    block.arguments.iter().any(|argument| is_secret(&argument.value))
+        || block.properties.iter().any(|property| is_secret(&property.value.value))
+        || block.children.iter().any(has_secret)
 }
 
 /// Returns whether a service has a file, whatever it is for.
@@ -120,6 +161,8 @@ pub struct Remembered<'s> {
     /// What its services see of it.
     visible: Visible,
     drafts: BTreeMap<String, Vec<Made>>,
+    /// What each of its modules looks at.
+    takes: Vec<Takes>,
 }
 
 /// A service as it was made with something around it.
@@ -128,6 +171,8 @@ struct Made {
     home: Home,
     around: Around,
     service: Service,
+    /// Whether its node names a secret.
+    has_secret: bool,
     concrete: Vec<Block<'static>>,
     network_services: Vec<(String, Spanned<String>)>,
 }
@@ -143,6 +188,7 @@ impl Kept {
             home: home.clone(),
             around: around.clone(),
             service: draft.service.clone(),
+            has_secret: has_secret(draft.block),
             concrete: draft.concrete.iter().map(Block::to_static).collect(),
             network_services: draft.network_services.clone(),
         };
@@ -153,6 +199,7 @@ impl Kept {
     /// Remembers them along with their lab, which comes to `model`.
     pub fn remembered<'s>(self, lab: Lab<'s>, model: &Model) -> Remembered<'s> {
         let drafts = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Remembered { visible: Visible::of(model), lab, drafts }
+        let takes = lab.modules.iter().map(Takes::of).collect();
+        Remembered { visible: Visible::of(model), lab, drafts, takes }
     }
 }

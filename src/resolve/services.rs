@@ -27,7 +27,8 @@ pub fn resolve(
 ) {
     let names: Vec<&str> = lab.services.iter().map(Block::key).collect();
     let prepared = lab.modules.iter().map(|_| OnceLock::new()).collect();
-    let modules = Modules { blocks: &lab.modules, prepared };
+    let ask = lab.modules.iter().map(|_| OnceLock::new()).collect();
+    let modules = Modules { blocks: &lab.modules, prepared, ask };
     let visible = Visible::of(model);
     let homes: Vec<Home> = model.machines().map(|(id, _)| Home::of(model, id)).collect();
     let past = past.fitting(&visible);
@@ -119,14 +120,13 @@ impl<'s> Maker<'_, 's> {
             return None;
         }
         let home = homes.get(machine.0 as usize)?;
+        let surroundings = Surroundings { lab, services: names, home, sources, around };
         if let Past::Used(used) = past
-            && let Some(draft) =
-                used.draft(block, modules.blocks.get(module)?, names, (home, around))
+            && let Some(draft) = used.draft(block, modules.blocks.get(module)?, surroundings)
         {
             return Some(draft);
         }
         let module = modules.prepared(module)?;
-        let surroundings = Surroundings { lab, services: names, home, sources, around };
         Some(instance::draft(block, module, surroundings, diagnostics))
     }
 
@@ -134,10 +134,9 @@ impl<'s> Maker<'_, 's> {
     /// ones whose modules ask for it are made again.
     fn tell(&self, blocks: &[&'s Block<'s>], linker: &mut Linker<'s>, model: &mut Model) {
         let around = linker.around(model);
-        let ask: Vec<bool> = self.modules.blocks.iter().map(asks).collect();
         let asks = |block: &Block<'_>| {
             let module = self.module(block);
-            module.is_some_and(|module| ask.get(module).copied().unwrap_or(false))
+            module.is_some_and(|module| self.modules.asks(module))
         };
         let again: Vec<_> = blocks
             .iter()
@@ -201,12 +200,19 @@ fn asks(block: &Block<'_>) -> bool {
 struct Modules<'s> {
     blocks: &'s [Block<'s>],
     prepared: Vec<OnceLock<ModuleDefinition<'s>>>,
+    /// Whether each asks what surrounds its service, for those of which it matters.
+    ask: Vec<OnceLock<bool>>,
 }
 
 impl<'s> Modules<'s> {
     fn prepared(&self, index: usize) -> Option<&ModuleDefinition<'s>> {
         let block = self.blocks.get(index)?;
         Some(self.prepared.get(index)?.get_or_init(|| ModuleDefinition::new(block)))
+    }
+
+    fn asks(&self, index: usize) -> bool {
+        let known = self.blocks.get(index).zip(self.ask.get(index));
+        known.is_some_and(|(block, known)| *known.get_or_init(|| asks(block)))
     }
 }
 

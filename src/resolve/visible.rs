@@ -8,7 +8,7 @@ use crate::decl::types::is_name;
 use crate::model::{Data, MachineId, Model, SecretId, ZoneKind};
 
 /// The parts of a lab that its services may look at.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Visible {
     /// The name of the lab.
     pub name: String,
@@ -37,6 +37,11 @@ impl Visible {
             networks: model.networks.iter().map(|network| network.name.clone()).collect(),
             zones: zones.collect(),
         }
+    }
+
+    /// Returns whether what every service sees is the same in another lab.
+    pub fn is_common(&self, other: &Self) -> bool {
+        self.name == other.name && self.timezone == other.timezone && self.lab == other.lab
     }
 
     /// Returns whether the lab has a network.
@@ -80,9 +85,9 @@ impl Secrets {
 }
 
 /// The machine that a service is on, as the service sees it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Home {
-    /// Its id.
+    /// Its id, which no service looks at.
     pub id: MachineId,
     /// Its first address.
     pub address: Option<IpAddr>,
@@ -94,5 +99,10 @@ impl Home {
     /// Looks at a machine.
     pub fn of(model: &Model, id: MachineId) -> Self {
         Self { id, address: model[id].address(), view: machine_view(model, id) }
+    }
+
+    /// Returns whether a service sees the same of another machine.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        self.address == other.address && self.view == other.view
     }
 }
