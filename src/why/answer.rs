@@ -51,11 +51,12 @@ impl<'s> Explainer<'s> {
         let near = shrink::tops(&search, &self.candidates, &mut idle);
         let service = |top: &usize| self.candidates.is_service(*top);
         let (services, others): (Vec<usize>, Vec<usize>) = near.into_iter().partition(service);
-        let small = shrink::small(&search, &self.candidates);
-        self.leave_out(&search, vec![services, others, small], &mut idle);
+        self.leave_out(&search, vec![services, others], &mut idle);
         let busy = self.busy_modules(&idle);
         let is_busy = |name: &str| busy.contains(name);
-        let parts = shrink::parts(&search, &self.candidates, is_busy, &idle);
+        let mut parts = shrink::parts(&search, &self.candidates, is_busy, &idle);
+        // Once what names them has gone, most of the smaller ones can go together.
+        parts.push(shrink::small(&search, &self.candidates));
         self.leave_out(&search, parts, &mut idle);
         let smallest = self.bench.edited(&idle.edits);
         let (bench, busy) = self.smaller(&search, &smallest, &idle);
@@ -273,7 +274,10 @@ impl<'s> Explainer<'s> {
             .map(|line| {
                 let text = texts.get(*line).copied().unwrap_or_default();
                 let reasons = self.reasons(&by_line.remove(line).unwrap_or_default());
-                let decided = reasons.iter().any(|reason| reason.role != Role::Needs);
+                // On another machine, a service has the same line in another file.
+                let decided = reasons.iter().any(|reason| {
+                    reason.role != Role::Needs && !reason.declaration.ends_with(" on=")
+                });
                 let fixed = if decided { None } else { fixed::reason(&target.path, text) };
                 Line { number: line + 1, text: text.to_owned(), reasons, fixed }
             })

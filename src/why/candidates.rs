@@ -42,6 +42,8 @@ pub struct Whole {
     pub inside: Option<usize>,
     /// The top node that it belongs to, by its index.
     pub top: usize,
+    /// The name by which others may refer to it; empty if it has none.
+    pub name: String,
 }
 
 /// All candidates of a lab.
@@ -84,7 +86,7 @@ impl Candidates {
         for (_, file, document) in &documents {
             document.nodes.iter().for_each(|node| modules.add(node));
             if file.layer != Layer::Builtin {
-                document.nodes.iter().for_each(|node| collect_names(node, &mut names));
+                document.nodes.iter().for_each(|node| names.collect(node));
             }
         }
         let written = Written::of(
@@ -162,18 +164,6 @@ impl Candidates {
 /// Returns the end of a node and of what is in its block.
 fn end(node: &Node<'_>) -> u32 {
     node.children.iter().map(end).chain([node.span.end]).max().unwrap_or_default()
-}
-
-fn collect_names(node: &Node<'_>, names: &mut Names) {
-    if let Some(key) = key(node).filter(|key| crate::decl::types::is_name(key)) {
-        names.add(key, &node.name.value);
-        if node.name.value == "pool" {
-            for child in node.children.iter().filter_map(self::key) {
-                names.add(&format!("{key}.{child}"), "pool");
-            }
-        }
-    }
-    node.children.iter().for_each(|child| collect_names(child, names));
 }
 
 /// Lists the texts of a node and of what is below it, with their places.
@@ -279,7 +269,15 @@ impl<'w> Walk<'w> {
         let is_long = !declares || parent.is_empty() || !node.children.is_empty();
         if is_long && child.is_some_and(|child| child.occurs != Occurs::Once) {
             whole = Some(self.wholes.len());
-            self.wholes.push(Whole { span: node.span, end: end(node), inside, top: self.top });
+            let is_name = |field: &Field| matches!(field.ty, Type::Name | Type::Endpoint);
+            let name = key(node).filter(|_| schema.arguments.first().is_some_and(is_name));
+            self.wholes.push(Whole {
+                span: node.span,
+                end: end(node),
+                inside,
+                top: self.top,
+                name: name.unwrap_or_default().to_owned(),
+            });
         }
         let body = if schema.name == "extend" {
             let kind = key(node).unwrap_or_default();
@@ -387,7 +385,7 @@ impl<'w> Walk<'w> {
             // What has the name is of no other kind.
             Vec::new()
         } else {
-            others(entry, field.ty, field.list, self.names)
+            others(entry, field, self.names)
         };
         let mut edits: Vec<Vec<Edit>> =
             texts.into_iter().map(|text| vec![Edit { span, text }]).collect();

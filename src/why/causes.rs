@@ -76,8 +76,8 @@ pub fn causes(
     found
 }
 
-/// Finds the causes among values that a smaller lab has no other value for: the names of what it is
-/// without.
+/// Finds the causes among values that a smaller lab has no other value for that may be there: names
+/// of what it is without.
 pub fn beyond(
     small: &Search<'_>,
     whole: &Search<'_>,
@@ -87,8 +87,11 @@ pub fn beyond(
     let is_beyond = |candidate: &Candidate| {
         let mut edits = candidate.edits.iter();
         candidate.part == Part::Value
-            && !candidate.edits.is_empty()
-            && edits.all(|edits| is_absent(small, edits))
+            && edits.any(|edits| is_absent(small, edits))
+            && candidate
+                .edits
+                .iter()
+                .all(|edits| is_absent(small, edits) || small.effect(edits).is_err())
     };
     let open: Vec<Indexed<'_>> = candidates
         .list

@@ -15,6 +15,7 @@ pub mod find;
 pub mod json;
 mod lines;
 mod lost;
+mod mentions;
 mod others;
 mod parts;
 mod place;

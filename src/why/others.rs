@@ -2,20 +2,61 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decl::types::Type;
-use crate::syntax::{Entry, Scalar};
+use super::parts::key;
+use crate::decl::schema::Field;
+use crate::decl::types::{Type, is_name};
+use crate::syntax::{Entry, Node, Scalar};
 
 /// The most values that are tried in one place.
 const MOST: usize = 6;
 
-/// The names of a lab's entities, each with the nodes that begin with it: `vm`, `network`.
+/// The most names that are tried where the lab has others of them, as those of services that are
+/// no proxies.
+const STRANGE: usize = 2;
+
+/// The names of a lab's entities.
 #[derive(Debug, Default)]
-pub struct Names(BTreeMap<String, BTreeSet<String>>);
+pub struct Names {
+    /// The names, each with the nodes that begin with it: `vm`, `network`.
+    nodes: BTreeMap<String, BTreeSet<String>>,
+    /// The names in the properties of a name, such as `via`.
+    properties: BTreeMap<String, BTreeSet<String>>,
+}
 
 impl Names {
+    /// Adds the names at and below a node.
+    pub fn collect(&mut self, node: &Node<'_>) {
+        if let Some(name) = key(node).filter(|name| is_name(name)) {
+            self.add(name, &node.name.value);
+            if node.name.value == "pool" {
+                for inner in node.children.iter().filter_map(key) {
+                    self.add(&format!("{name}.{inner}"), "pool");
+                }
+            }
+        }
+        for property in &node.properties {
+            if let Some(text) = property.entry.value.value.as_text() {
+                let names = self.properties.entry(property.name.value.to_string()).or_default();
+                names.extend(text.split(',').map(str::to_owned));
+            }
+        }
+        node.children.iter().for_each(|child| self.collect(child));
+    }
+
     /// Adds the name that a node begins with.
-    pub fn add(&mut self, name: &str, node: &str) {
-        self.0.entry(name.to_owned()).or_default().insert(node.to_owned());
+    fn add(&mut self, name: &str, node: &str) {
+        self.nodes.entry(name.to_owned()).or_default().insert(node.to_owned());
+    }
+
+    /// Lists the names that may stand in a field: first those that the lab has in fields of the
+    /// same name.
+    fn fitting_in(&self, ty: Type, field: &str) -> Vec<String> {
+        let Some(used) = self.properties.get(field) else { return self.fitting(ty) };
+        let (mut found, strange): (Vec<String>, Vec<String>) =
+            self.fitting(ty).into_iter().partition(|name| used.contains(name));
+        let most = if found.is_empty() { MOST } else { STRANGE };
+        found.extend(strange.into_iter().take(most));
+        found
     }
 
     /// Lists the names that may stand where `ty` is wanted, those that fit best first.
@@ -27,10 +68,10 @@ impl Names {
             Type::Entity("dataset or export") => &["pool", "export"],
             Type::Entity(node) => &[node],
             Type::Secret => &["secret"],
-            _ => return self.0.keys().cloned().collect(),
+            _ => return self.nodes.keys().cloned().collect(),
         };
         let of = |node: &'static str| {
-            let named = self.0.iter().filter(move |(_, nodes)| nodes.contains(node));
+            let named = self.nodes.iter().filter(move |(_, nodes)| nodes.contains(node));
             named.map(|(name, _)| name.clone())
         };
         let mut found: Vec<String> = Vec::new();
@@ -58,9 +99,10 @@ pub fn other_type(ty: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns other values for `entry` as KDL, with their annotations. `names` lists the names of the
-/// lab's entities.
-pub fn others(entry: &Entry<'_>, ty: Type, list: bool, names: &Names) -> Vec<String> {
+/// Returns other values for `entry`, which is in `field`, as KDL, with their annotations. `names`
+/// lists the names of the lab's entities.
+pub fn others(entry: &Entry<'_>, field: &Field, names: &Names) -> Vec<String> {
+    let Field { ty, list, .. } = *field;
     let annotation = entry.annotation.as_ref().map(|annotation| annotation.value.as_ref());
     let mut found = match (annotation, &entry.value.value) {
         (Some("ref"), _) if !matches!(ty, Type::Entity(_)) => any_value(ty),
@@ -77,8 +119,11 @@ pub fn others(entry: &Entry<'_>, ty: Type, list: bool, names: &Names) -> Vec<Str
         }
         (annotation, Scalar::Text(text)) => {
             let mark = annotation.map_or_else(String::new, |name| format!("({name})"));
-            let texts =
-                if list { lists(text, ty, names) } else { texts(text, annotation, ty, names) };
+            let texts = if list {
+                lists(text, field, names)
+            } else {
+                texts(text, annotation, field, names)
+            };
             texts.iter().map(|text| format!("{mark}{}", quoted(text))).collect()
         }
         (_, Scalar::Bool(value)) => vec![format!("#{}", !value)],
@@ -143,7 +188,7 @@ pub fn any_value(ty: Type) -> Vec<String> {
     values.iter().map(|value| (*value).to_owned()).collect()
 }
 
-fn lists(text: &str, ty: Type, names: &Names) -> Vec<String> {
+fn lists(text: &str, field: &Field, names: &Names) -> Vec<String> {
     let items: Vec<&str> = text.split(',').map(str::trim).collect();
     let without = |left: usize| {
         let kept = items.iter().enumerate().filter(|(index, _)| *index != left);
@@ -154,7 +199,7 @@ fn lists(text: &str, ty: Type, names: &Names) -> Vec<String> {
         found.extend((0..items.len()).map(without));
     }
     for (index, item) in items.iter().enumerate() {
-        for other in texts(item, None, ty, names) {
+        for other in texts(item, None, field, names) {
             let mut changed = items.clone();
             if items.contains(&other.as_str()) {
                 continue;
@@ -168,7 +213,7 @@ fn lists(text: &str, ty: Type, names: &Names) -> Vec<String> {
     found
 }
 
-fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &Names) -> Vec<String> {
+fn texts(text: &str, annotation: Option<&str>, field: &Field, names: &Names) -> Vec<String> {
     let by_annotation = match annotation {
         Some("size") => Some(Type::Size),
         Some("duration") => Some(Type::Duration),
@@ -178,7 +223,7 @@ fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &Names) -> Vec<S
         Some("path") => Some(Type::Path),
         _ => None,
     };
-    let ty = by_annotation.unwrap_or(ty);
+    let ty = by_annotation.unwrap_or(field.ty);
     match ty {
         Type::Any => like(text, names),
         Type::Enum(words) => {
@@ -198,7 +243,8 @@ fn texts(text: &str, annotation: Option<&str>, ty: Type, names: &Names) -> Vec<S
             found
         }
         Type::Entity(_) | Type::Secret | Type::Endpoint => {
-            names.fitting(ty).into_iter().filter(|name| name != text).collect()
+            let fitting = names.fitting_in(ty, field.name).into_iter();
+            fitting.filter(|name| name != text).collect()
         }
         Type::Expression => vec!["1 == 2".to_owned(), "1 == 1".to_owned()],
         _ => edited_texts(text),
@@ -222,8 +268,8 @@ fn like(text: &str, names: &Names) -> Vec<String> {
     }
     // The words of an option that takes one of a few.
     found.extend(["none", "all"].map(str::to_owned));
-    if names.0.contains_key(text) {
-        found.extend(names.0.keys().filter(|name| *name != text).cloned());
+    if names.nodes.contains_key(text) {
+        found.extend(names.nodes.keys().filter(|name| *name != text).cloned());
     }
     found
 }

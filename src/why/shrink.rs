@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::candidates::{Candidate, Candidates, Top, Whole};
 use super::edit::{Edit, Fault};
 use super::find::Search;
+use super::mentions;
 use crate::source::Layer;
 
 /// The number of lines before a wanted one whose words are looked at.
@@ -33,14 +34,24 @@ const GAIN: usize = 8;
 #[derive(Debug)]
 pub struct Chunk {
     nodes: Vec<usize>,
-    /// Whether the lines are known to be others without all of them.
-    is_needed: bool,
+    known: Known,
+}
+
+/// What is known of nodes of which some may be left out.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// Nothing.
+    Nothing,
+    /// Without all of them, the wanted lines are others.
+    Needed,
+    /// Without all of them, a lab that is without as many parts as this has an error.
+    Wrong(usize),
 }
 
 impl Chunk {
     /// Makes a chunk of nodes that nothing is known of.
     pub fn of(nodes: Vec<usize>) -> Self {
-        Self { nodes, is_needed: false }
+        Self { nodes, known: Known::Nothing }
     }
 }
 
@@ -273,9 +284,10 @@ impl Shrink<'_> {
         wholes.map(|whole| Edit::leave_out(whole.span)).collect()
     }
 
-    /// Lists the nodes directly inside another.
+    /// Lists the nodes directly inside another, the last first: a module has options and states
+    /// before what names them.
     fn inside(&self, outer: usize) -> Vec<usize> {
-        let wholes = self.candidates.wholes.iter().enumerate();
+        let wholes = self.candidates.wholes.iter().enumerate().rev();
         wholes.filter(|(_, whole)| whole.inside == Some(outer)).map(|(index, _)| index).collect()
     }
 
@@ -286,18 +298,36 @@ impl Shrink<'_> {
         let (out, nodes): (Vec<usize>, Vec<usize>) =
             chunk.nodes.into_iter().partition(|whole| is_out(whole));
         idle.wholes.extend(out);
-        if nodes.is_empty() {
-            return;
-        }
-        if !chunk.is_needed {
+        let is_settled = match chunk.known {
+            Known::Nothing => false,
+            Known::Needed => true,
+            // What needed them may have gone in the meantime.
+            Known::Wrong(without) => idle.edits.len() == without,
+        };
+        if !is_settled {
+            // What others name can go only after those.
+            let sources = self.search.bench.sources();
+            let (named, nodes) = mentions::divided(sources, self.candidates, &idle.edits, nodes);
+            let (nodes, rest) = if nodes.is_empty() { (named, nodes) } else { (nodes, named) };
+            if !rest.is_empty() {
+                open.push(Chunk::of(rest));
+            }
+            if nodes.is_empty() {
+                return;
+            }
             match self.without(&nodes, idle) {
-                Some(edits) => idle.leave_out(edits, &nodes),
-                None => open.push(Chunk { nodes, is_needed: true }),
+                Tried::Gone(edits) => idle.leave_out(edits, &nodes),
+                Tried::Needed => open.push(Chunk { nodes, known: Known::Needed }),
+                Tried::Wrong => {
+                    open.push(Chunk { nodes, known: Known::Wrong(idle.edits.len()) });
+                }
             }
             return;
         }
         if let [alone] = nodes.as_slice() {
-            idle.needed.extend(self.edits(&nodes));
+            if matches!(chunk.known, Known::Needed) {
+                idle.needed.extend(self.edits(&nodes));
+            }
             // The parts of top nodes have a list of their own, but for the entities of a profile.
             let top = self.candidates.tops.iter().find(|top| top.whole == Some(*alone));
             if top.is_none_or(|top| top.kind == "profile") {
@@ -308,42 +338,56 @@ impl Shrink<'_> {
         let (first, second) = nodes.split_at(nodes.len() / 2);
         let (of_first, of_second) =
             rayon::join(|| self.without(first, idle), || self.without(second, idle));
-        let needed = |nodes: &[usize]| Chunk { nodes: nodes.to_vec(), is_needed: true };
         // Where one half can go, the other one can't go with it.
-        match (of_first, of_second) {
-            (Some(edits), _) => {
+        let halves = match (of_first, of_second) {
+            (Tried::Gone(edits), _) => {
                 idle.leave_out(edits, first);
-                open.push(needed(second));
+                vec![(second, matches!(chunk.known, Known::Needed))]
             }
-            (None, Some(edits)) => {
+            (of_first, Tried::Gone(edits)) => {
                 idle.leave_out(edits, second);
-                open.push(needed(first));
+                vec![(first, matches!(of_first, Tried::Needed))]
             }
-            (None, None) => open.extend([needed(second), needed(first)]),
+            (of_first, of_second) => [(second, of_second), (first, of_first)]
+                .map(|(half, tried)| (half, matches!(tried, Tried::Needed)))
+                .to_vec(),
+        };
+        for (half, is_needed) in halves {
+            let known = if is_needed { Known::Needed } else { Known::Wrong(idle.edits.len()) };
+            open.push(Chunk { nodes: half.to_vec(), known });
         }
     }
 
-    /// Returns the edits that leave out `chunk` and what can't be there without it, if the wanted
-    /// lines are the same then.
-    fn without(&self, chunk: &[usize], idle: &Idle) -> Option<BTreeSet<Edit>> {
+    /// Leaves out `chunk` and what can't be there without it.
+    fn without(&self, chunk: &[usize], idle: &Idle) -> Tried {
         let own = self.edits(chunk);
         let mut edits: BTreeSet<Edit> = own.union(&idle.edits).cloned().collect();
         for _ in 0..DEPENDENT {
             if idle.is_needed(&edits) {
-                return None;
+                return Tried::Needed;
             }
             match self.search.is_same(&edits) {
-                Ok(true) => return Some(edits),
-                Ok(false) => return None,
+                Ok(true) => return Tried::Gone(edits),
+                Ok(false) => return Tried::Needed,
                 Err(faults) => {
                     let before = edits.len();
                     edits.extend(self.candidates.dependents(self.search.bench, &faults));
                     if edits.len() == before {
-                        return None;
+                        return Tried::Wrong;
                     }
                 }
             }
         }
-        None
+        Tried::Wrong
     }
+}
+
+/// What becomes of a lab without some nodes.
+enum Tried {
+    /// The wanted lines are the same with these edits.
+    Gone(BTreeSet<Edit>),
+    /// The wanted lines are others.
+    Needed,
+    /// The lab has an error.
+    Wrong,
 }
