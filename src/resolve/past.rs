@@ -115,7 +115,9 @@ struct Takes {
 impl Takes {
     fn of(module: &Block<'_>) -> Self {
         let mut takes = Self { secret: has_secret(module), ..Self::default() };
-        option_specs(module).iter().for_each(|option| takes.add(option));
+        for option in option_specs(module) {
+            takes.add(&option);
+        }
         takes
     }
 
@@ -126,7 +128,9 @@ impl Takes {
             "secret" => self.secret = true,
             _ => {}
         }
-        option.fields.iter().for_each(|field| self.add(field));
+        for field in &option.fields {
+            self.add(field);
+        }
     }
 }
 
