@@ -9,6 +9,7 @@ mod hostile;
 mod joined;
 mod lines;
 mod mutated;
+mod named;
 mod read_back;
 mod secrets;
 mod tables;
