@@ -88,7 +88,8 @@ fn left<'t>(text: &'t str, out: &[(usize, usize)]) -> impl Iterator<Item = &'t s
     })
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+/// Lists the words of a text, of which a name is one.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     text.split(move |c: char| !is_part(c)).filter(|word| !word.is_empty())
 }

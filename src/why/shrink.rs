@@ -190,13 +190,8 @@ pub fn leave_out(
 /// lines name, those that the lines before them name, and time after time those that these name.
 fn levels(search: &Search<'_>, candidates: &Candidates) -> Vec<BTreeSet<usize>> {
     let sources = search.bench.sources();
-    let words = |text: &str| -> BTreeSet<String> {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        text.split(|c: char| !is_part(c))
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
+    let words =
+        |text: &str| -> BTreeSet<String> { mentions::words(text).map(str::to_owned).collect() };
     let first = search.target.wanted.first().copied().unwrap_or_default();
     let last = search.target.wanted.last().copied().unwrap_or_default();
     let lines = |from: usize| {
@@ -298,6 +293,9 @@ impl Shrink<'_> {
         let (out, nodes): (Vec<usize>, Vec<usize>) =
             chunk.nodes.into_iter().partition(|whole| is_out(whole));
         idle.wholes.extend(out);
+        if nodes.is_empty() {
+            return;
+        }
         let is_settled = match chunk.known {
             Known::Nothing => false,
             Known::Needed => true,
@@ -311,9 +309,6 @@ impl Shrink<'_> {
             let (nodes, rest) = if nodes.is_empty() { (named, nodes) } else { (nodes, named) };
             if !rest.is_empty() {
                 open.push(Chunk::of(rest));
-            }
-            if nodes.is_empty() {
-                return;
             }
             match self.without(&nodes, idle) {
                 Tried::Gone(edits) => idle.leave_out(edits, &nodes),
