@@ -19,24 +19,35 @@ use crate::plan::{CONTAINERS_OF, CidrSet};
 /// The table in which a machine's bundle lists what may connect to it.
 pub const FLOWS: &str = "payload/firewall/flows.tsv";
 
-const COMPOSE: &str = "payload/compose/compose.yaml";
+/// The compose file.
+pub const COMPOSE: &str = "payload/compose/compose.yaml";
 const CONTAINERS: &str = "payload/compose/containers.tsv";
 const LABCTL: &str = "payload/labctl";
 const NETWORKS: &str = "payload/compose/networks.tsv";
+const MAKES_NETWORKS: &str = "payload/compose/networks.sh";
 const UFW: &str = "payload/firewall/ufw.sh";
 const NFTABLES: &str = "payload/firewall/nftables.nft";
 const UNITS: &str = "payload/systemd/units.tsv";
 const WRITERS: &str = "payload/kept/writers.tsv";
-const DATABASES: &str = "payload/kept/databases.tsv";
-const LIST: &str = "payload/databases/list.sh";
 const FORWARDS: &str = "payload/firewall/router-forwards.tsv";
+
+/// The tables that are only there when they have lines.
+const NEVER_EMPTY: &[&str] = &[
+    FLOWS,
+    FORWARDS,
+    "payload/kept/databases.tsv",
+    "payload/kept/places.tsv",
+    WRITERS,
+    "payload/reach/connections.tsv",
+    "payload/reach/index.tsv",
+];
 
 /// The folder in which a machine keeps its secrets.
 const SECRETS: &str = "/etc/labwright/secrets/";
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// Compares every table of a bundle. A table that is not there is not compared.
+/// Compares every table of a bundle. A table that is not there is one without lines.
 pub fn check(manifest: &Manifest, files: &Files) -> Result<(), String> {
     let text = |path: &str| files.get(path).map(|bytes| String::from_utf8_lossy(bytes));
     let read = |path: &str| text(path).unwrap_or_default().into_owned();
@@ -46,35 +57,38 @@ pub fn check(manifest: &Manifest, files: &Files) -> Result<(), String> {
     claims::check(manifest, files, &containers)?;
     if files.contains_key(COMPOSE) {
         images(manifest, &containers)?;
-        if let Some(table) = text(CONTAINERS) {
-            same(CONTAINERS, COMPOSE, &rows::<2>(&table), &listed(&containers))?;
-        }
+        same(CONTAINERS, COMPOSE, &rows::<2>(&read(CONTAINERS)), &listed(&containers))?;
         let known = containers.iter().map(|(name, _)| name.as_str()).collect();
         within(WRITERS, COMPOSE, &read(WRITERS), 1, &known)?;
         networks(&read(NETWORKS), &compose, &known)?;
     }
-    secrets(manifest, files)?;
-    databases(&read(DATABASES), &read(LIST))?;
-    units(manifest, &read(UNITS), &started(files))?;
-    if let Some(flows) = text(FLOWS) {
-        let flows = flows_of(&flows)?;
-        if let Some(rules) = text(UFW) {
-            firewall(UFW, &flows, &ufw(&rules)?)?;
-        }
-        if let Some(rules) = text(NFTABLES) {
-            opened(&flows, &rules)?;
-        }
-        forwards(&read(FORWARDS), &read(FLOWS))?;
+    if files.contains_key(MAKES_NETWORKS) && !files.contains_key(NETWORKS) {
+        return Err(differ(NETWORKS, MAKES_NETWORKS));
     }
-    Ok(())
+    for table in NEVER_EMPTY {
+        if files.get(*table).is_some_and(Vec::is_empty) {
+            return Err(format!("`{table}` is empty, and labwright writes no such table"));
+        }
+    }
+    secrets(manifest, files)?;
+    units(manifest, &read(UNITS), &started(files))?;
+    let flows = flows_of(&read(FLOWS))?;
+    if let Some(rules) = text(UFW) {
+        firewall(UFW, &flows, &ufw(&rules)?)?;
+    }
+    if let Some(rules) = text(NFTABLES) {
+        opened(&flows, &rules)?;
+    }
+    forwards(&read(FORWARDS), &read(FLOWS))
 }
 
-fn differ(one: &str, other: &str) -> String {
+/// Says that two files contradict each other.
+pub fn differ(one: &str, other: &str) -> String {
     format!("`{one}` and `{other}` differ")
 }
 
 /// Returns the first cells of each line of a table.
-fn rows<const N: usize>(table: &str) -> BTreeSet<Vec<String>> {
+pub fn rows<const N: usize>(table: &str) -> BTreeSet<Vec<String>> {
     table.lines().map(|line| line.split('\t').take(N).map(str::to_owned).collect()).collect()
 }
 
@@ -100,7 +114,7 @@ fn within(
 }
 
 /// Reads text in YAML as labwright writes it.
-fn unquoted(text: &str) -> String {
+pub fn unquoted(text: &str) -> String {
     text.trim().trim_matches(['\'', '"']).replace("''", "'")
 }
 
@@ -174,10 +188,12 @@ fn networks(table: &str, compose: &str, known: &BTreeSet<&str>) -> Result<(), St
         lines.map(unquoted).collect()
     };
     let (subnets, bridges) = (values("subnet"), values("com.docker.network.bridge.name"));
+    let mut left = bridges.clone();
     for line in table.lines() {
         let cells: Vec<&str> = line.split('\t').collect();
         let as_there = match cells[..] {
             ["network", _, bridge, prefixes, "true" | "false", "compose"] => {
+                left.remove(bridge);
                 bridges.contains(bridge)
                     && prefixes.split(' ').all(|prefix| subnets.contains(prefix))
             }
@@ -189,16 +205,7 @@ fn networks(table: &str, compose: &str, known: &BTreeSet<&str>) -> Result<(), St
             return Err(differ(NETWORKS, COMPOSE));
         }
     }
-    Ok(())
-}
-
-/// Fails if labctl would save other databases before a change than those that are dumped.
-fn databases(table: &str, list: &str) -> Result<(), String> {
-    let is_dumped = |line: &str| {
-        let mut cells = line.split('\t').skip(1);
-        cells.next().is_some_and(|name| list.contains(name))
-    };
-    if table.lines().all(is_dumped) { Ok(()) } else { Err(differ(DATABASES, LIST)) }
+    if left.is_empty() { Ok(()) } else { Err(differ(NETWORKS, COMPOSE)) }
 }
 
 /// Lists what the steps for units do, as the table of units says it.

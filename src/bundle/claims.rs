@@ -18,7 +18,8 @@ use crate::plan::secret_path;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-const LIST: &str = "payload/databases/list.sh";
+/// The list of the databases that are dumped.
+pub const LIST: &str = "payload/databases/list.sh";
 const GUESTS: &str = "payload/proxmox/guests.sh";
 
 /// The folder of the units that an administrator adds.

@@ -10,7 +10,7 @@ use super::manifest::{self, Manifest};
 use super::read::{ArchiveContents, read_archive};
 use super::release::{self, INDEX, ReleaseIndex, SUMS};
 use super::signature::{self, AllowedSigners};
-use super::{FORMAT, claims, ids, mode_of, names, review, tables};
+use super::{FORMAT, claims, ids, mode_of, names, promised, review, saved, tables};
 use crate::digest;
 
 /// The contents of a sound bundle, as its `BUNDLE` and `manifest.json` describe it.
@@ -270,6 +270,10 @@ pub fn verify_release(
         }
     }
     derived::check(&index, &sound, names, &mut problems);
+    if problems.is_empty() {
+        let machines = sound.values().map(|bundle| (bundle.machine.as_str(), bundle)).collect();
+        problems.extend(promised::wrong(&machines));
+    }
     // The files for reviewers sum up all bundles.
     if problems.is_empty() {
         let named: Vec<_> = sound.into_values().map(|bundle| bundle.named).collect();
@@ -299,6 +303,7 @@ fn check_signature(
 fn summary(bundle: VerifiedBundle, sha256: String) -> Result<Summary, String> {
     let VerifiedBundle { lab, machine, version, content_id, manifest, files } = bundle;
     agree::check(&manifest, &files)?;
+    saved::check(&files)?;
     let named = review::Named::of(&machine, &manifest);
     let Manifest { images, secrets, .. } = manifest;
     let file = |path: &str| files.get(path).map_or(&[][..], Vec::as_slice);

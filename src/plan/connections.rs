@@ -23,7 +23,7 @@ pub struct Connection {
 
 /// The number of other machines that a machine asks besides those it has something to do with. All
 /// machines ask in turn, so in a large lab, each is asked by as many.
-const NEIGHBOURS: usize = 8;
+pub const NEIGHBOURS: usize = 8;
 
 /// The number of ports of one machine that must refuse a machine and are asked.
 const REFUSALS: usize = 3;

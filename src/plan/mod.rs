@@ -53,7 +53,7 @@ pub use access::{CONTAINERS_OF, Clients, Guard, Opening, RouterForward, ZoneList
 pub use backups::{BackupPlan, BackupSource, DumpPlan};
 pub use by_hand::{ByHand, Task};
 pub use cidr::{AccessList, CidrSet};
-pub use connections::Connection;
+pub use connections::{Connection, NEIGHBOURS};
 pub use coverage::{Coverage, Dumped, StateCoverage};
 pub use crossings::{Crossing, exposed};
 pub use dumps::DumpJob;

@@ -10,6 +10,7 @@ mod applying;
 mod calling;
 mod confirming;
 mod data;
+mod forged;
 mod power_cuts;
 mod reaching;
 mod scarcity;
@@ -166,6 +167,11 @@ impl Payload {
     pub fn set(&mut self, path: &str, text: &str) {
         self.remove(path);
         self.files.push((path.into(), text.into()));
+    }
+
+    fn text(&self, path: &str) -> &str {
+        let mut files = self.files.iter();
+        files.find(|(known, _)| known == path).map_or("", |(_, text)| text)
     }
 
     fn remove(&mut self, path: &str) {

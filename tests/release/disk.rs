@@ -231,7 +231,7 @@ fn a_full_disk_is_one_clear_error_and_the_old_release_stands() {
     let error = write(&disk.path().join("release"), &Interrupt::default())
         .expect_err("the second does not fit");
     insta::assert_snapshot!(says(&error, disk.path()), @r#"
-    can't write `BASE/release/home-intranet-3797b236469e.tar.gz`: no storage space
+    can't write `BASE/release/home-intranet-c90cb3bc1435.tar.gz`: no storage space
     free some space, then run the command again; what was there is unchanged
     "#);
     assert_eq!(names(disk.path()), ["filler", "release"]);

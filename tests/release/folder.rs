@@ -89,6 +89,10 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
         if machine == "extranet" {
             artifacts.files.remove("compose/compose.yaml");
             artifacts.images.clear();
+        } else {
+            let row = "jellyfin\tjellyfin/jellyfin:10.11.11\taaaa\n";
+            let origin = vec!["service jellyfin".to_owned()];
+            artifacts.add("compose/containers.tsv", Kind::Table, row, origin);
         }
         artifacts.secrets[0].path = secret_path("grafana-password", "472");
         let timer = || vec!["service jellyfin".to_owned()];
@@ -101,10 +105,14 @@ pub fn write(target: &Path, interrupt: &Interrupt) -> Result<(), OutputError> {
             timer(),
         );
         artifacts.add("firewall/flows.tsv", Kind::Table, FLOWS, vec!["zone lan".to_owned()]);
+        let (name, other) = match machine {
+            "intranet" => ("extranet", "192.168.1.111"),
+            _ => ("intranet", "192.168.1.101"),
+        };
         artifacts.add(
             "reach/connections.tsv",
             Kind::Table,
-            "open\t192.168.1.111\t443\textranet\tproxy.https\n",
+            [443, 80, 8096].map(|port| format!("open\t{other}\t{port}\t{name}\tweb\n")).concat(),
             vec!["vm extranet".to_owned()],
         );
         artifacts.add(
@@ -147,8 +155,8 @@ fn a_release_is_what_the_contract_says() {
     let listing: Vec<String> = folder::list(&target).expect("a folder").into_iter().collect();
     insta::assert_snapshot!(listing.join("\n"), @r#"
     SHA256SUMS
-    home-extranet-b7ed110f28c8.tar.gz
-    home-intranet-3797b236469e.tar.gz
+    home-extranet-b71283440004.tar.gz
+    home-intranet-c90cb3bc1435.tar.gz
     release.json
     review/bring-up.html
     review/report.html
@@ -166,7 +174,7 @@ fn a_release_is_what_the_contract_says() {
         }
       ],
       "compiler": "labwright 0.0.9",
-      "contentId": "ce7e5f32771b879a1c38a566a5d86d653d00474cefe8e99958f11b20b93131f1",
+      "contentId": "a9645263174ab40bb422b0f3863a8551f9ca1e2cbc1b887fbc1c0d704b02ed79",
       "edition": 1,
       "flows": [
         {
@@ -239,19 +247,19 @@ fn a_release_is_what_the_contract_says() {
           "addresses": [
             "192.168.1.111"
           ],
-          "archive": "home-extranet-b7ed110f28c8.tar.gz",
-          "contentId": "b7ed110f28c8caceb774d9d8ba8f031e91314323e2de3cab6efa48db65c98cd0",
+          "archive": "home-extranet-b71283440004.tar.gz",
+          "contentId": "b71283440004d6c5bb5422e8a563d8aba75211631e0d2b49092ecad297359a04",
           "kind": "vm",
-          "sha256": "25b9b00e5fcffa5cf0bec6f5a313c70454a722d0dd892b69af7b90df07383109"
+          "sha256": "71afab3d8812b04c014e4e012c22c833a96364f267034b8eff52fdf0f957d41e"
         },
         "intranet": {
           "addresses": [
             "192.168.1.101"
           ],
-          "archive": "home-intranet-3797b236469e.tar.gz",
-          "contentId": "3797b236469e372de591e4259808cb3bbf791b31fcfdc82a14d5085b78357420",
+          "archive": "home-intranet-c90cb3bc1435.tar.gz",
+          "contentId": "c90cb3bc143553dab31869262f7cb6171b75503b39172058ad72d0289bc9389b",
           "kind": "vm",
-          "sha256": "106e13259d6521fb14c042e092d3966ecda92fd8e92f0880cc9cbbcc545bea15"
+          "sha256": "149aa002083c2d7d2fa40482d66162a1c6aa2d37af363428bf87c65686df524c"
         }
       },
       "routes": [

@@ -182,7 +182,9 @@ impl Verified {
 /// What nothing in a release contradicts.
 const UNPROVED: &str = "unproved  what the machines run and install, what the review and the \
                         runbooks say,\n          which findings are accepted, and which lines of \
-                        the lab a file or a connection comes from\n";
+                        the lab a file or a connection comes from;\n          what routers must \
+                        forward, which folders labctl names before an update, and which\n          \
+                        closed ports it tries\n";
 
 #[expect(
     clippy::disallowed_methods,

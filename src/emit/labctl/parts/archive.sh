@@ -218,21 +218,6 @@ END {
     }
 }'
 
-# Returns whether a file holds a control character, which a terminal would obey, or one that shows the text after it in
-# another order.
-hides() {
-    [ -n "$(LC_ALL=C tr -d '\011\012\040-\176\200-\377' <"$1" | od -An -tx1 | head -n 1)" ] ||
-        od -An -v -tx1 <"$1" | tr -d '\n' |
-        grep -q -e ' c2 [89]' -e ' e2 80 8[bef]' -e ' e2 80 a[89a-e]' -e ' e2 81 a[06-9]' -e ' d8 9c' -e ' ef bb bf'
-}
-
-# Finds the tables below $1, and the runbook, and does what else is said.
-find_tables() {
-    below=$1
-    shift
-    find "$below" -type f '(' -name '*.tsv' -o -name secrets.required -o -name RUNBOOK.md ')' "$@"
-}
-
 # Prints every script that the bundle in $1 installs and that its shell can't read. Runs none of them.
 sound_scripts() {
     [ -f "$1/payload/install.tsv" ] || return 0
@@ -246,22 +231,4 @@ sound_scripts() {
         "$shell" -n "$1/payload/$from" >"$WORK/read" 2>&1 ||
             echo "$shell can't read $to:$(sed -n '1s|^[^:]*payload/[^:]*:||p' "$WORK/read")"
     done <"$1/payload/install.tsv"
-}
-
-# Prints every reason why the tables of the bundle in $1 are not such as labwright writes.
-sound_tables() {
-    # All at once, since each program that starts takes time.
-    find_tables "$1/payload" -exec cat {} + >"$WORK/tables"
-    if hides "$WORK/tables"; then
-        find_tables "$1/payload" -print | while IFS= read -r file; do
-            ! hides "$file" || echo "${file#"$1"/payload/} holds characters that a terminal does not show"
-        done
-    fi
-    touch "$WORK/no.table"
-    sums=$1/SHA256SUMS installs=$WORK/no.table secrets=$WORK/no.table
-    [ ! -f "$1/payload/install.tsv" ] || installs=$1/payload/install.tsv
-    [ ! -f "$1/payload/secrets.required" ] || secrets=$1/payload/secrets.required
-    awk -F'\t' -v never_installed="$(printf %s "$NEVER_INSTALLED" | tr '\n' ' ')" \
-        -v never_hidden="$(printf %s "$NEVER_HIDDEN" | tr '\n' ' ')" "$INSTALL_READER" side=sums "$sums" side=want "$installs"
-    awk -F'\t' "$SECRETS_READER" "$secrets"
 }

@@ -1,10 +1,5 @@
 # ---------------------------------------------------------------- secrets
 
-# Prints the lines of secrets.required that no labwright writes: a path that leaves its folder, a strange mode or owner.
-SECRETS_READER='
-NF != 4 || $2 !~ /^\// || $2 ~ /(^|\/)\.\.?(\/|$)|\/$|\/\// || $3 !~ /^[A-Za-z0-9_.][A-Za-z0-9_.-]*(:[A-Za-z0-9_.][A-Za-z0-9_.-]*)?$/ || $4 !~ /^0[0-7][0-7][0-7]$/ {
-    print "secrets.required has a line that is not allowed: " $1 " -> " $2 }'
-
 # Prints "name path owner mode why" for every secret of generation $1 that is not as it should be.
 missing_secrets() {
     table "$1" secrets.required | while IFS=$TAB read -r name path owner mode; do
@@ -74,7 +69,7 @@ verb_secrets_set() {
     work_folder
     secrets_of
     table "$tree" secrets.required | awk -F'\t' -v name="$NAME" '$1 == name' >"$WORK/secret"
-    why=$(awk -F'\t' "$SECRETS_READER" "$WORK/secret")
+    why=$(awk -F'\t' "$TABLE_READER" table=secrets.required "$WORK/secret")
     [ -z "$why" ] || refuse "$why"
     [ -s "$WORK/secret" ] || refuse "no secret is called \`$NAME\`; \`labctl secrets\` lists them"
     value=''
