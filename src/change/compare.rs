@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cause::{Cause, Finder};
 use super::class::Class;
 use super::edits::{Documents, Edit, Edits, Place};
-use super::facts::{Facts, Family, Key};
+use super::facts::{Facts, Family, Key, Renames};
 use super::fold::fold;
 use super::follows::Draft;
+use super::likely::{Likely, likely};
 use super::release;
 use super::say::say;
 use super::state::{FileName, State};
@@ -101,6 +102,8 @@ pub struct Comparison {
     pub edits: Vec<Edit>,
     /// The edits that change nothing, by index.
     pub idle: Vec<usize>,
+    /// What likely has another name, though no `moved` says so.
+    pub likely: Vec<Likely>,
     /// The picture of both states together, if their sources are there.
     pub scene: Option<Scene>,
 }
@@ -124,10 +127,7 @@ pub fn compare(was: &Input, is: &Input) -> Result<Comparison, Fault> {
 /// from.
 pub fn sources(was: &Sources, is: &Sources) -> Result<Comparison, Fault> {
     let documents = Documents::parse(was, is);
-    let renames = documents.renames();
-    let (old, new) = rayon::join(|| State::build(was, &renames), || State::build(is, &renames));
-    let old = old.map_err(|diagnostics| Fault { new: false, diagnostics })?;
-    let new = new.map_err(|diagnostics| Fault { new: true, diagnostics })?;
+    let (old, new, renames) = states(was, is, &documents)?;
     let keys = changed(&old.facts, &new.facts);
     let fine = Edits::find(was, is, &documents, false);
     let mut finder = Finder::new(&fine, &renames, &old, &new, keys.clone());
@@ -140,6 +140,21 @@ pub fn sources(was: &Sources, is: &Sources) -> Result<Comparison, Fault> {
     // There is nothing coarser than this, so what it can't explain is reported as unexplained.
     finder.is_complete();
     Ok(explained(finder, &coarse, keys, &old, &new))
+}
+
+/// Builds both labs. What `moved` names has its new name in both.
+pub fn states(
+    was: &Sources,
+    is: &Sources,
+    documents: &Documents<'_>,
+) -> Result<(State, State, Renames), Fault> {
+    let mut renames = documents.renames();
+    let (old, new) = rayon::join(|| State::build(was, &renames), || State::build(is, &renames));
+    let mut old = old.map_err(|diagnostics| Fault { new: false, diagnostics })?;
+    let new = new.map_err(|diagnostics| Fault { new: true, diagnostics })?;
+    renames.settle(&old.facts, &new.facts);
+    old.facts = renames.applied(old.facts);
+    Ok((old, new, renames))
 }
 
 fn explained(
@@ -230,6 +245,7 @@ fn finish(
         entries,
         edits,
         idle,
+        likely: likely(&old.facts, &new.facts),
         scene: old
             .scene
             .as_ref()

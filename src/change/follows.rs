@@ -85,6 +85,12 @@ pub(super) fn follows(child: &Draft, parent: &Draft) -> bool {
         return of_service(&own.name) && kept.is_some_and(|kept| kept.starts_with(&place));
     }
     match above.family {
+        // A finding that nobody accepts any more is not new, and one that is accepted is not gone.
+        Family::Accepted if parent.one_sided() && child.one_sided() => {
+            own.family == Family::Finding
+                && child.is.is_none() == parent.was.is_none()
+                && (&own.name, &own.part) == (&above.name, &above.part)
+        }
         Family::Machine if same_way && own.machine == above.machine => matches!(
             own.family,
             Family::Guard

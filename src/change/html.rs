@@ -23,6 +23,13 @@ struct Page<'c> {
     classes: Vec<ClassRows<'c>>,
     edits: Vec<EditRow<'c>>,
     nothing: bool,
+    likely: Vec<Likely>,
+}
+
+#[derive(Serialize)]
+struct Likely {
+    question: String,
+    moved: String,
 }
 
 #[derive(Serialize)]
@@ -122,6 +129,11 @@ pub fn write(comparison: &Comparison) -> Result<String, String> {
         nothing: classes.is_empty(),
         classes,
         edits: edits.collect(),
+        likely: comparison
+            .likely
+            .iter()
+            .map(|one| Likely { question: one.question(), moved: one.moved() })
+            .collect(),
     };
     TEMPLATES.render("diff.html.j2", &page)
 }

@@ -23,6 +23,7 @@ struct Report<'c> {
     classes: Vec<Count>,
     entries: Vec<Row<'c>>,
     edits: Vec<EditRow<'c>>,
+    likely_moved: Vec<Moved<'c>>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +39,13 @@ struct Machines<'c> {
     added: &'c [String],
     removed: &'c [String],
     same: usize,
+}
+
+#[derive(Serialize)]
+struct Moved<'c> {
+    kind: &'static str,
+    was: &'c str,
+    is: &'c str,
 }
 
 #[derive(Serialize)]
@@ -123,6 +131,11 @@ pub fn write(comparison: &Comparison) -> Result<String, String> {
         classes,
         entries,
         edits: edits.collect(),
+        likely_moved: comparison
+            .likely
+            .iter()
+            .map(|one| Moved { kind: one.kind, was: &one.was, is: &one.is })
+            .collect(),
     };
     let mut text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
     text.push('\n');

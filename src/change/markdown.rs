@@ -17,6 +17,9 @@ const ROOM: usize = 100;
 /// How many bytes the lines may take; the rest is for the details.
 const LINES: usize = 48_000;
 
+/// How many things are named that may have another name.
+const LIKELY: usize = 8;
+
 /// Writes a comparison.
 pub fn write(comparison: &Comparison) -> String {
     let mut out = format!("### What this change does to {}\n\n", escape(&comparison.is.lab));
@@ -43,6 +46,10 @@ pub fn write(comparison: &Comparison) -> String {
     }
     if left_out > 0 {
         out.push_str(&format!("\n{left_out} more lines, none worse than these, are left out.\n"));
+    }
+    for one in comparison.likely.iter().take(LIKELY) {
+        let (question, moved) = (escape(&one.question()), escape(&one.moved()));
+        out.push_str(&format!("\nOnly another name? {question} <code>{moved}</code>.\n"));
     }
     let machines = lines::machines(comparison);
     out.push_str(&format!("\nIn all, {}.\n", escape(&machines)));

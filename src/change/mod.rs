@@ -14,6 +14,7 @@ mod fold;
 mod follows;
 pub mod html;
 pub mod json;
+pub mod likely;
 pub mod lines;
 pub mod markdown;
 mod relation;

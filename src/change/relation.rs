@@ -95,7 +95,8 @@ impl Wide {
 const WIDE: [Wide; 3] = [Wide::Kept, Wide::Unsaved, Wide::Installs];
 
 /// The families that others follow by their names.
-const NAMED: [Family; 10] = [
+const NAMED: [Family; 11] = [
+    Family::Accepted,
     Family::Service,
     Family::Container,
     Family::State,

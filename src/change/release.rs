@@ -33,7 +33,7 @@ pub fn read(
     services: &[u8],
     archives: &BTreeMap<String, ArchiveContents>,
 ) -> Result<Release, String> {
-    let renames = Renames::new();
+    let renames = Renames::default();
     let mut facts = Collector::new(&renames);
     let state = State {
         lab: index.lab.clone(),

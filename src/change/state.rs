@@ -45,7 +45,7 @@ impl State {
             lab: plan.model.lab.name.clone(),
             version: plan.model.lab.version.clone(),
             compiler: COMPILER.to_owned(),
-            scene: Some(Box::new(Scene::of(plan).renamed(renames))),
+            scene: Some(Box::new(Scene::of(plan).renamed(renames.names()))),
             ..Self::default()
         };
         for (machine, artifacts) in &bundles {

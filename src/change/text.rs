@@ -67,6 +67,9 @@ fn rows(comparison: &Comparison, lines: &[Line], also: Option<&str>, look: Look)
     if let Some(also) = also {
         write("also", "also", also);
     }
+    for one in &comparison.likely {
+        write("hint", "hint", &format!("{} `{}`", one.question(), one.moved()));
+    }
     out.push_str(&wrap(&last(comparison, common), look.width, ""));
     out.push('\n');
     out
@@ -82,6 +85,9 @@ fn last(comparison: &Comparison, common: Option<&str>) -> String {
     let machines = lines::machines(comparison);
     match common {
         Some("unexplained") => format!("{machines}; nothing explains it"),
+        Some(because) if because.starts_with("was ") => {
+            format!("{machines}, because of what {because}")
+        }
         Some(because) => format!("{machines}, because of {because}"),
         None => machines,
     }

@@ -4,6 +4,7 @@ mod formats;
 mod git;
 mod random;
 mod releases;
+mod renamed;
 
 #[macro_use]
 mod planted;

@@ -178,8 +178,8 @@ planted_after! {
         [(MODULE, r#"    database (f)"{state.data}/db" engine=folder container=tool
 "#, "")],
         "data",
-        [("database tool-db of tool: folder -> none", "was engine=folder"),
-         ("dump of tool-db of tool by restic: daily -> none", "was engine=folder")];
+        [("database db of tool: folder -> none", "was engine=folder"),
+         ("dump of db of tool by restic: daily -> none", "was engine=folder")];
     a_database_apart_from_its_files: HOME, [],
         [("hosts.kdl",
           r#"recordsize=(size)"1MiB" backup=daily"#,

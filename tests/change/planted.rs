@@ -394,8 +394,7 @@ planted! {
     a_finding_no_longer_accepted: HOME,
         [("services.kdl", "accept memory-overcommit on=pve", "// accept memory-overcommit on=pve")],
         "findings",
-        [("memory-overcommit on pve is new", "was accept memory-overcommit"),
-         ("memory-overcommit on pve is no longer accepted", "was accept memory-overcommit")];
+        [("memory-overcommit on pve is no longer accepted", "was accept memory-overcommit")];
     a_finding_newly_accepted: BLACKBOX,
         [("services.kdl", "    expose admin to=lan\n", "    expose admin to=lan,tailnet\n")],
         "access-opened",

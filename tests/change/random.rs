@@ -71,7 +71,7 @@ fn apply(files: &mut [SourceFile], at: prop::sample::Index, change: &Change) {
 }
 
 fn build(files: &[SourceFile]) -> Option<State> {
-    State::build(&Sources::with_standard_library(files.to_vec()), &Renames::new()).ok()
+    State::build(&Sources::with_standard_library(files.to_vec()), &Renames::default()).ok()
 }
 
 /// Checks that every differing file belongs to an entry, and nothing is unexplained.

@@ -131,10 +131,10 @@ impl<'s> Documents<'s> {
     /// Lists the new names that a `moved` of the new state gives.
     pub fn renames(&self) -> Renames {
         let nodes = self.is.iter().flat_map(|(_, document)| &document.nodes);
-        nodes
+        let names = nodes
             .filter_map(matching::moved_words)
-            .map(|(kind, from, to)| ((kind.to_owned(), from.to_owned()), to.to_owned()))
-            .collect()
+            .map(|(kind, from, to)| ((kind.to_owned(), from.to_owned()), to.to_owned()));
+        Renames::of(names.collect())
     }
 }
 

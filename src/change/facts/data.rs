@@ -2,7 +2,7 @@
 
 use super::{Collector, Family};
 use crate::diag::suspect::without_password;
-use crate::model::{Data, Dataset, Pool, PoolLayout, Role};
+use crate::model::{Data, Database, Dataset, Pool, PoolLayout, Role, Service};
 use crate::plan::store::Store;
 use crate::plan::{Coverage, Plan};
 
@@ -39,9 +39,15 @@ fn states(plan: &Plan<'_>, facts: &mut Collector<'_>) {
                 Some(major) => format!("{engine} {major}"),
                 None => format!("{engine} of an unknown version"),
             };
-            facts.add(Family::Database, "", &name, &database.name, engine);
+            facts.add(Family::Database, "", &name, own_name(database, service), engine);
         }
     }
+}
+
+/// Returns the name of a database without that of its service, which may be another one tomorrow.
+fn own_name<'d>(database: &'d Database, service: &Service) -> &'d str {
+    let own = database.name.strip_prefix(&service.name).and_then(|rest| rest.strip_prefix('-'));
+    own.unwrap_or(&database.name)
 }
 
 fn storage(plan: &Plan<'_>, facts: &mut Collector<'_>) {
@@ -141,7 +147,7 @@ fn backups(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         for dump in &planned.dumps {
             let owner = &model[dump.service];
             let database = owner.databases.get(dump.database as usize);
-            let database = database.map_or("", |database| database.name.as_str());
+            let database = database.map_or("", |database| own_name(database, owner));
             let part = format!("{} of {}", database, facts.service(&owner.name));
             facts.add(Family::Dump, "", &name, &part, dump.class.name());
         }

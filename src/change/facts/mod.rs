@@ -12,6 +12,7 @@ pub(super) mod files;
 mod machines;
 mod monitoring;
 mod names;
+mod renames;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ use crate::plan::Plan;
 use crate::plan::store::Store;
 
 pub use files::group_of;
+pub use renames::Renames;
 
 /// What a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,9 +178,6 @@ pub struct Key {
 /// All facts of one state.
 pub type Facts = BTreeMap<Key, String>;
 
-/// New names by kind and old name, as `moved` says.
-pub type Renames = BTreeMap<(String, String), String>;
-
 /// Collects facts under the names of the new state.
 #[derive(Debug)]
 pub(super) struct Collector<'r> {
@@ -192,7 +191,7 @@ impl<'r> Collector<'r> {
     }
 
     pub(super) fn finish(self) -> Facts {
-        self.facts
+        self.renames.applied(self.facts)
     }
 
     /// Adds a fact; several values of one key are joined.
@@ -236,13 +235,13 @@ impl<'r> Collector<'r> {
 
     /// Returns the name that a thing of any kind has in the new state.
     pub(super) fn any<'n>(&'n self, name: &'n str) -> &'n str {
-        let new = self.renames.iter().find(|((_, old), _)| old == name);
+        let new = self.renames.names().iter().find(|((_, old), _)| old == name);
         new.map_or(name, |(_, new)| new.as_str())
     }
 
     /// Writes words about the lab with the names that things have in the new state.
     pub(super) fn words(&self, text: &str) -> String {
-        self.renames.iter().fold(text.to_owned(), |text, ((_, old), new)| {
+        self.renames.names().iter().fold(text.to_owned(), |text, ((_, old), new)| {
             text.replace(&format!("`{old}`"), &format!("`{new}`"))
         })
     }
@@ -259,7 +258,7 @@ impl<'r> Collector<'r> {
     }
 
     fn renamed(&self, kind: &str, name: &str) -> Option<&str> {
-        self.renames.get(&(kind.to_owned(), name.to_owned())).map(String::as_str)
+        self.renames.name(kind, name)
     }
 }
 

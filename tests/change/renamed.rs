@@ -1,0 +1,86 @@
+//! With `moved`, nothing is gone or new that merely has another name.
+
+use labwright::change::compare::states;
+use labwright::change::edits::Documents;
+use labwright::change::facts::Family;
+use labwright::change::likely::Likely;
+use labwright::change::text;
+use labwright::source::{Layer, Sources};
+use labwright::why::candidates::{Candidate, Candidates, Part};
+use labwright::why::edit::apply;
+
+use super::formats::LOOK;
+use super::{compare, edit, shipped};
+
+/// Folders and files have the names that the lab and modules give them.
+const NAMED_BY_PATH: [Family; 4] = [Family::Files, Family::Mode, Family::Mount, Family::OneWay];
+
+#[test]
+fn nothing_is_gone_or_new_that_has_another_name() {
+    let mut found = Vec::new();
+    let mut renamed = 0;
+    for lab in ["media-server-home", "media-server-single", "media-automation", "blackbox"] {
+        let was = Sources::with_standard_library(shipped(lab));
+        let candidates = Candidates::of(&was, |_| true);
+        let is_name = |one: &&Candidate| {
+            one.part == Part::Value && one.is_name && was.file(one.span.file).layer == Layer::Lab
+        };
+        // Blackbox has many of a kind.
+        let step = if lab == "blackbox" { 4 } else { 1 };
+        for one in candidates.list.iter().filter(is_name).step_by(step) {
+            let path = one.path.rsplit(" / ").next().unwrap_or_default();
+            let Some((kind, name)) = path.split_once(' ') else { continue };
+            let Some(edits) = one.edits.first() else { continue };
+            if !["service", "vm", "lxc", "host"].contains(&kind) {
+                continue;
+            }
+            let mut files: Vec<_> =
+                apply(&was, edits).0.files().map(|(_, file)| file.clone()).collect();
+            let main = files.iter_mut().find(|file| file.path == "lab.kdl").expect("lab.kdl");
+            main.text.push_str(&format!("\nmoved {kind} {name} to={name}x\n"));
+            let is = Sources::new(files);
+            let documents = Documents::parse(&was, &is);
+            let Ok((old, new, _)) = states(&was, &is, &documents) else { continue };
+            renamed += 1;
+            let is_path = |family| NAMED_BY_PATH.contains(&family);
+            for (state, other, how) in [(&old, &new, "gone"), (&new, &old, "new")] {
+                let lost = state.facts.keys().filter(|key| !other.facts.contains_key(key));
+                let lost = lost.filter(|key| !is_path(key.family));
+                found.extend(lost.map(|key| format!("{lab}: {kind} {name}: {how}: {key:?}")));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(renamed > 40, "{renamed} names");
+}
+
+/// Without `moved`, the data of what has another name would be lost.
+#[test]
+fn a_new_name_without_moved_is_pointed_out() {
+    let hints = |edits: &[(&str, &str, &str)]| {
+        let was = shipped("media-server-home");
+        let mut is = was.clone();
+        for (path, from, to) in edits {
+            edit(&mut is, path, from, to);
+        }
+        let found = compare(&was, &is);
+        let shown = text::write(&found, LOOK);
+        assert_eq!(shown.contains("\nhint "), !found.likely.is_empty(), "{shown}");
+        found.likely.iter().map(Likely::moved).collect::<Vec<_>>()
+    };
+    let service = ("services.kdl", "service grafana on", "service graf module=grafana on");
+    assert_eq!(hints(&[service]), ["moved service grafana to=graf"]);
+    assert!(hints(&[service, ("lab.kdl", "", "moved service grafana to=graf\n")]).is_empty());
+    // Another program has taken its place.
+    let other = ("services.kdl", "service fail2ban on=extranet", "service it-tools on=extranet");
+    assert!(hints(&[other]).is_empty());
+    let host = [
+        ("hosts.kdl", "host pve ", "host prox "),
+        ("machines.kdl", "id=100 on=pve", "id=100 on=prox"),
+        ("machines.kdl", "id=101 on=pve", "id=101 on=prox"),
+        ("services.kdl", "memory-overcommit on=pve", "memory-overcommit on=prox"),
+    ];
+    assert_eq!(hints(&host), ["moved host pve to=prox"]);
+    let elsewhere = ("hosts.kdl", "192.168.1.100", "192.168.1.99");
+    assert!(hints(&[&host[..], &[elsewhere]].concat()).is_empty());
+}
