@@ -9,13 +9,15 @@ use super::edits::Place;
 use super::facts::{Family, Key};
 use super::follows::Draft;
 use super::relation::{Causes, Parents};
+use super::remounted::remounted;
 use super::state::FileName;
 
 /// Folds what follows from something else into it.
 pub(super) fn fold(drafts: Vec<Draft>) -> Vec<Draft> {
-    let (files, mut facts): (Vec<Draft>, Vec<Draft>) =
+    let (files, facts): (Vec<Draft>, Vec<Draft>) =
         drafts.into_iter().partition(|draft| draft.key.family == Family::Files);
     let causes = Causes::of(facts.iter().chain(&files));
+    let mut facts = remounted(facts, &causes);
     let mut above = Parents::of(&facts, &causes);
     let parents: Vec<Option<usize>> = (0..facts.len()).map(|index| above.parent(index)).collect();
     let mut moved: Vec<(usize, BTreeSet<FileName>)> = Vec::new();

@@ -84,15 +84,24 @@ fn joined(entries: &[Entry], named: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut rest: Vec<&Entry> = entries.iter().collect();
     while let Some(first) = rest.first().copied() {
+        let folders = folders(first);
         let same = |entry: &&Entry| {
+            let values = (&entry.was, &entry.is) == (&first.was, &first.is)
+                || folders.is_some() && self::folders(entry) == folders;
             entry.class == first.class
                 && entry.key.family == first.key.family
                 && entry.places == first.places
                 && entry.cause == first.cause
-                && (&entry.was, &entry.is, entry.effect) == (&first.was, &first.is, first.effect)
+                && entry.effect == first.effect
+                && values
         };
         let (group, others): (Vec<&Entry>, Vec<&Entry>) = rest.into_iter().partition(same);
         rest = others;
+        // Several that have moved along with the folder that they are in share the line of that.
+        let first = &match folders.filter(|_| group.len() > 1) {
+            Some((was, is)) => Entry { was: Some(was), is: Some(is), ..first.clone() },
+            None => first.clone(),
+        };
         let subjects: Vec<&str> = group.iter().map(|entry| entry.subject.as_str()).collect();
         let subject = listed(&subjects, named);
         let effect = if group.len() > 1 { plural(first.effect) } else { first.effect.to_owned() };
@@ -104,6 +113,22 @@ fn joined(entries: &[Entry], named: usize) -> Vec<Line> {
         });
     }
     lines
+}
+
+/// Returns the folders that something was and is kept below, if they are all that differs.
+fn folders(entry: &Entry) -> Option<(String, String)> {
+    if entry.key.family != Family::State {
+        return None;
+    }
+    // `facts/data.rs` writes the machine after the path.
+    let (was, old) = entry.was.as_ref()?.split_once(" on ")?;
+    let (is, new) = entry.is.as_ref()?.split_once(" on ")?;
+    let same = was.rsplit('/').zip(is.rsplit('/')).take_while(|(was, is)| was == is);
+    let length: usize = same.map(|(name, _)| name.len() + 1).sum();
+    let above = |path: &str| path.get(..path.len().checked_sub(length)?).map(str::to_owned);
+    let (was, is) = (above(was)?, above(is)?);
+    let is_below = old == new && length > 0 && !was.is_empty() && !is.is_empty();
+    is_below.then(|| (format!("below {was} on {old}"), format!("below {is} on {new}")))
 }
 
 /// Lists subjects; what they begin and end with alike is said once.

@@ -19,6 +19,7 @@ pub mod lines;
 pub mod markdown;
 mod relation;
 pub mod release;
+mod remounted;
 mod say;
 pub mod state;
 mod tags;

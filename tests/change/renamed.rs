@@ -1,10 +1,10 @@
-//! With `moved`, nothing is gone or new that merely has another name.
+//! Nothing is gone or new that merely has another name or is at another path.
 
-use labwright::change::compare::states;
+use labwright::change::compare::{Entry, states};
 use labwright::change::edits::Documents;
 use labwright::change::facts::Family;
 use labwright::change::likely::Likely;
-use labwright::change::text;
+use labwright::change::{lines, text};
 use labwright::source::{Layer, Sources};
 use labwright::why::candidates::{Candidate, Candidates, Part};
 use labwright::why::edit::apply;
@@ -83,4 +83,59 @@ fn a_new_name_without_moved_is_pointed_out() {
     assert_eq!(hints(&host), ["moved host pve to=prox"]);
     let elsewhere = ("hosts.kdl", "192.168.1.100", "192.168.1.99");
     assert!(hints(&[&host[..], &[elsewhere]].concat()).is_empty());
+}
+
+/// What has the old path in it has moved along, and is not lost.
+#[test]
+fn a_folder_at_another_path_is_one_line() {
+    let shown = |lab: &str, edits: &[(&str, &str, &str)]| {
+        let was = shipped(lab);
+        let mut is = was.clone();
+        for (path, from, to) in edits {
+            edit(&mut is, path, from, to);
+        }
+        text::write(&compare(&was, &is), LOOK)
+    };
+    let at = ("machines.kdl", "at=\"/mnt/photos\"", "at=\"/mnt/pictures\"");
+    let uploads = ("services.kdl", "uploads \"/mnt/photos\"", "uploads \"/mnt/pictures\"");
+    assert_eq!(
+        shown("media-server-home", &[at, uploads]),
+        "data         dataset tank-hdd/photos by virtiofs on intranet: at /mnt/photos ->\n             \
+         at /mnt/pictures (machines.kdl:25)\n\
+         restarts     container immich on intranet is created anew (services.kdl:34)\n\
+         of 3 machines, 2 change\n"
+    );
+    // Another folder is at the new path, so what was kept is not there.
+    let other = ("machines.kdl", "share tank-hdd.photos at=", "share tank-hdd.logs at=");
+    let text = shown("media-server-home", &[other, at, uploads]);
+    assert!(text.contains("/mnt/photos on intranet: dataset tank-hdd/photos by"), "{text}");
+    assert!(text.contains("uploads of immich: /mnt/photos on intranet"), "{text}");
+}
+
+/// What is below a folder shares its line.
+#[test]
+fn states_that_move_with_their_folder_share_a_line() {
+    let was = shipped("blackbox");
+    let mut is = was.clone();
+    edit(
+        &mut is,
+        "machines.kdl",
+        "appdata \"/srv/appdata\" backup",
+        "appdata \"/srv/data\" backup",
+    );
+    let found = compare(&was, &is);
+    let lines = lines::all(&found);
+    let states: Vec<&str> = lines
+        .iter()
+        .filter(|line| line.text.contains("config of home-assistant"))
+        .map(|line| line.text.as_str())
+        .collect();
+    let end = ": below /srv/appdata on control-tower, the disk of control-tower -> \
+               below /srv/data on control-tower, the disk of control-tower";
+    let [line] = states[..] else { panic!("{states:?}") };
+    assert!(line.ends_with(end) && line.contains("config of adguard-home"), "{line}");
+    // The paths themselves are there for programs.
+    let exact =
+        |entry: &Entry| entry.is.as_ref().is_some_and(|is| is.contains("/srv/data/grafana"));
+    assert!(found.entries.iter().any(exact));
 }
