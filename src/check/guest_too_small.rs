@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::Size;
+use crate::model::{MachineKind, Size};
 use crate::plan::Plan;
 use crate::plan::root_disk::{RootDisk, root};
 
@@ -20,6 +20,9 @@ const LEAST: Size = Size(16 << 20);
 
 /// The size of the smallest of the systems' images. Proxmox makes no disk smaller.
 const IMAGE: Size = Size(2 << 30);
+
+/// Less than what the smallest of the templates takes once it is unpacked.
+const TEMPLATE: Size = Size(512 << 20);
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     for machine in &plan.model.machines {
@@ -42,6 +45,15 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 );
                 found(memory.span, message, "lower its `least`, or raise its `memory`".to_owned());
             }
+        }
+        let root_disk = guest.disks.iter().find(|disk| disk.name == "root");
+        let unpacked = machine.kind == MachineKind::Lxc && guest.image.is_none();
+        if let Some(disk) = root_disk.filter(|disk| unpacked && disk.size < TEMPLATE) {
+            let message = format!(
+                "the root disk of `{}` has {}, and the template of its system is larger",
+                machine.name, disk.size
+            );
+            found(disk.span, message, "write `size=\"8GiB\"` or more".to_owned());
         }
         let made =
             matches!(root(machine, guest), RootDisk::Fetched { .. }) && guest.image.is_none();

@@ -54,6 +54,7 @@ mod left_to_a_person;
 mod loopback_opened;
 mod memory_below_need;
 mod memory_overcommit;
+mod mount_below_read_only;
 mod mount_twice;
 mod name_leads_elsewhere;
 mod name_too_long;
@@ -165,6 +166,7 @@ pub static RULES: &[&Rule] = &[
     &loopback_opened::RULE,
     &memory_below_need::RULE,
     &memory_overcommit::RULE,
+    &mount_below_read_only::RULE,
     &mount_twice::RULE,
     &name_leads_elsewhere::RULE,
     &name_without_dns::RULE,

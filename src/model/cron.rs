@@ -45,7 +45,11 @@ impl Cron {
         let mut values = Vec::new();
         for part in field.split(',') {
             let (range, step) = match part.split_once('/') {
-                Some((range, step)) => (range, step.parse::<u8>().ok().filter(|step| *step > 0)?),
+                // A step beyond the whole field, such as 90 minutes, comes to one time in it.
+                Some((range, step)) => {
+                    let fits = |step: &u8| (1..=high - low + 1).contains(step);
+                    (range, step.parse::<u8>().ok().filter(fits)?)
+                }
                 None => (part, 1),
             };
             let number =

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::networks::MOST_SERVERS;
+use super::part_faults;
 use super::read::{Report, plain};
 use crate::decl::{Block, docker_words, sysctl};
 use crate::diag::Diagnostics;
@@ -32,6 +34,12 @@ pub fn check(
             report(hard.span, message.to_owned(), diagnostics);
         }
     }
+    for used in block.all("secret") {
+        part_faults::file_inside(used, report, diagnostics);
+    }
+    for mount in block.all("mount") {
+        system_folder(mount, report, diagnostics);
+    }
     if let Some(node) = block.child("health") {
         health(node, block.key(), service, report, diagnostics);
     }
@@ -44,6 +52,17 @@ pub fn kept_label(name: &str) -> Option<&'static str> {
         ("com.docker.compose.", "compose says by it whose the container is, and when it changes"),
     ];
     kept.into_iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| why)
+}
+
+/// Reports a mount that hides the devices or the kernel from a container's programs.
+fn system_folder(mount: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) {
+    let source = mount.argument(0).map(plain).unwrap_or_default();
+    let Some(at) = mount.property("at") else { return };
+    let hides = |path: &String| ["/dev", "/sys"].contains(&path.as_str()) && *path != source;
+    if let Some(path) = at.string().filter(hides) {
+        let message = format!("`{source}` at `{path}` would hide what every program needs there");
+        report(at.span, message, diagnostics);
+    }
 }
 
 /// Reports capabilities that are added and dropped.
@@ -84,6 +103,11 @@ fn servers(block: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics)
         if address.is_unspecified() || address.is_multicast() || is_broadcast(address) {
             report(server.span, format!("nothing at {address} knows names"), diagnostics);
         }
+    }
+    let more = block.all("dns").flat_map(|node| &node.arguments).nth(MOST_SERVERS);
+    if let Some(server) = more {
+        let message = format!("a container asks at most {MOST_SERVERS} name servers");
+        report(server.span, message, diagnostics);
     }
 }
 
@@ -140,6 +164,12 @@ fn health(
             report(node.span, "`health` names no program".to_owned(), diagnostics);
         }
         _ => {}
+    }
+    for time in ["interval", "timeout"].iter().filter_map(|name| node.property(name)) {
+        if time.duration().is_some_and(|time| time.0 == 0) {
+            let message = "docker takes no time at all for its default: leave it out, or write one";
+            report(time.span, message.to_owned(), diagnostics);
+        }
     }
     let Some(name) = node.property("http") else { return };
     let endpoint =

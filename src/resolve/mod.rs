@@ -30,6 +30,7 @@ mod names;
 mod networks;
 pub mod options;
 mod own_addresses;
+mod part_faults;
 mod parts;
 mod past;
 mod process;

@@ -110,6 +110,10 @@ pub fn zones(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> Vec<Zone> {
     zones.into_iter().map(|(name, (kind, _))| Zone { name, kind }).collect()
 }
 
+/// The most name servers that the C library reads from `resolv.conf`, which is its `MAXNS`. The one
+/// of Docker asks as many.
+pub const MOST_SERVERS: usize = 3;
+
 /// Finds a zone. Reports an unknown one.
 pub fn zone(
     name: &Spanned<Value<'_>>,
@@ -253,6 +257,13 @@ pub fn network(
                 "name an address that every machine of the network reaches".to_owned(),
             );
         }
+    }
+    if let Some(server) = servers.get(MOST_SERVERS) {
+        bad(
+            server.span,
+            format!("no program asks more than {MOST_SERVERS} name servers"),
+            format!("name at most {MOST_SERVERS}: `resolv.conf` takes no more"),
+        );
     }
     Network {
         name: block.key().to_owned(),

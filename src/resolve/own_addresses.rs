@@ -90,14 +90,17 @@ pub fn is_end(
     network: &Network,
     diagnostics: &mut Diagnostics,
 ) -> bool {
-    let (IpAddr::V4(address), IpNet::V4(prefix)) = (address, prefix) else { return false };
     // A prefix with two addresses or one has neither a network address nor a broadcast address.
-    if prefix.prefix_len() >= 31 {
+    if prefix.max_prefix_len() - prefix.prefix_len() < 2 {
         return false;
     }
     let what = match address {
-        address if address == prefix.network() => "is the network itself",
-        address if address == prefix.broadcast() => "is the broadcast address",
+        address if address == prefix.network() => match address {
+            IpAddr::V4(_) => "is the network itself",
+            // RFC 4291, 2.6.1.
+            IpAddr::V6(_) => "is the address at which any router of the network answers",
+        },
+        address if address.is_ipv4() && address == prefix.broadcast() => "is the broadcast address",
         _ => return false,
     };
     diagnostics.push(

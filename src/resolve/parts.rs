@@ -4,6 +4,7 @@ use super::container_faults;
 use super::containers::{container, device, resources};
 use super::files::{file, folder, script, template};
 use super::names::compose_name;
+use super::part_faults;
 use super::read::{Report, secret, sysctl, text, words};
 use super::service_networks::{check_networks, container_network};
 use super::units;
@@ -68,6 +69,8 @@ pub fn fill(
                 container_faults::sysctl_value(part, report, diagnostics);
                 service.sysctls.extend(sysctl(part));
             }
+            "provides" => part_faults::endpoint(part, report, diagnostics),
+            "state" => part_faults::state(part, report, diagnostics),
             "kernel-module" => service.kernel_modules.extend(words(part)),
             "uses-device" => service.devices.extend(device(part)),
             "uses-secret" => {
@@ -80,7 +83,10 @@ pub fn fill(
     // Files and folders name containers, which must all be there first.
     for part in concrete {
         match part.schema.name {
-            "file" => service.files.extend(file(part, service, sources, report, diagnostics)),
+            "file" => {
+                part_faults::file_inside(part, report, diagnostics);
+                service.files.extend(file(part, service, sources, report, diagnostics));
+            }
             "folder" => folder(part, service, sources, report, diagnostics),
             "script" => service.scripts.extend(script(part, sources, report, diagnostics)),
             "dashboard" => {

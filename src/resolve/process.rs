@@ -105,6 +105,9 @@ fn check_gpu(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics
     }
 }
 
+/// The highest `fs.nr_open`. `setrlimit(2)` refuses a limit of open files above it, even to root.
+const MOST_FILES: i64 = 2_147_483_584;
+
 fn ulimit(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -> Option<Ulimit> {
     let both: Option<i64> = node.argument(1).and_then(Spanned::number);
     let one = |name: &str| node.property(name).and_then(Spanned::number).or(both);
@@ -119,6 +122,10 @@ fn ulimit(node: &Block<'_>, report: Report<'_>, diagnostics: &mut Diagnostics) -
     // -1 is no limit, so it is above every number.
     if hard != -1 && (soft == -1 || soft > hard) {
         let message = format!("the soft limit `{}` is above the hard one", node.key());
+        report(node.span, message, diagnostics);
+    }
+    if node.key() == "nofile" && !(0..=MOST_FILES).contains(&hard) {
+        let message = format!("the kernel refuses a limit of files above {MOST_FILES}, or none");
         report(node.span, message, diagnostics);
     }
     Some(Ulimit { name: node.key().to_owned(), soft, hard })

@@ -231,7 +231,11 @@ fn served(host: &Spanned<Value<'_>>, diagnostics: &mut Diagnostics) -> Option<Sp
 
 /// Returns whether a proxy can serve a host name.
 pub fn is_served(name: &str) -> bool {
-    name != "localhost" && name.parse::<std::net::IpAddr>().is_err()
+    // What ends with a number is an address to a browser.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name != "localhost"
+        && !last.bytes().all(|byte| byte.is_ascii_digit())
+        && name.parse::<std::net::IpAddr>().is_err()
 }
 
 /// A path that a route leads.

@@ -35,6 +35,12 @@ pub fn container_network(
             report(item.span, message, diagnostics);
             continue;
         }
+        // Docker keeps one address for the bridge, and IPv4 has one of the network and a broadcast.
+        if subnet.max_prefix_len() - subnet.prefix_len() < 2 {
+            let message = format!("{subnet} has no address for a container besides its gateway");
+            report(item.span, message, diagnostics);
+            continue;
+        }
         if let Some(why) = own_of_machines(subnet) {
             report(
                 item.span,

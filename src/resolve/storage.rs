@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::names;
 use super::read::string;
 use crate::decl::Block;
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::Diagnostics;
 use crate::model::{BackupClass, Dataset, Disk, Export, HostDevice, Pool, PoolLayout, Snapshots};
 use crate::source::Spanned;
 
@@ -48,25 +48,6 @@ pub fn pools(block: &Block<'_>, disks: &[Disk], diagnostics: &mut Diagnostics) -
         let mut datasets: Vec<Dataset> =
             node.all("dataset").map(|dataset| self::dataset(dataset, &mountpoint)).collect();
         datasets.sort_by(|a, b| a.name.cmp(&b.name));
-        for dataset in &datasets {
-            let valid = dataset.name.split('/').all(|part| {
-                !part.is_empty()
-                    && part
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-                    && !part.starts_with(['-', '.'])
-            });
-            if !valid && !dataset.name.is_empty() {
-                diagnostics.push(
-                    Diagnostic::new(
-                        &crate::decl::codes::WRONG_TYPE,
-                        dataset.span,
-                        format!("`{}` can't be a dataset's name", dataset.name),
-                    )
-                    .help("letters, digits, `-`, `_`, `.` and `:`, with `/` between parts"),
-                );
-            }
-        }
         pools.push(Pool {
             disks: indices,
             layout: match node.property("layout").and_then(Spanned::text) {

@@ -147,3 +147,21 @@ fn a_typed_secret_is_never_repeated() {
         }
     }
 }
+
+/// A node that also takes a secret shows the numbers that are no port.
+#[test]
+fn what_can_be_no_secret_is_repeated() {
+    for port in ["90-80", "0", "65536", "80-", "080", "1-70000"] {
+        let module = format!(
+            "module m {{ summary \"x\"; container m {{ image \"x/m:1\"; health none=\"x\"; }}
+provides web container=m port=\"{port}\"; }}"
+        );
+        let text = format!("{LAB}{module}\nservice m on=box\n");
+        let lab = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+        let sources = Sources::with_standard_library(vec![lab]);
+        let found = compile::check(&sources).0;
+        let told = render(&found, &sources, Format::Text, Style::default());
+        assert!(told.contains(&format!("can't be `{port}`")), "{told}");
+        assert!(!told.contains("***"), "{told}");
+    }
+}

@@ -4,6 +4,7 @@ mod cases;
 mod codes;
 mod concealed;
 mod helps;
+mod impossible;
 pub mod mistakes;
 mod pages;
 mod refused;

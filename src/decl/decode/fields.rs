@@ -244,6 +244,14 @@ pub(super) fn may_hold_secret(schema: &NodeSchema) -> bool {
         || schema.arguments.iter().chain(&schema.rest).chain(schema.properties).any(holds)
 }
 
+/// Returns whether a value is made of numbers and is meant for a field that takes some, such as the
+/// ports `"90-80"`.
+fn is_number_for(entry: &Entry<'_>, field: &Field) -> bool {
+    let takes = matches!(field.ty, Type::Port | Type::Ports | Type::Integer);
+    let numbers = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b" ,-:.".contains(&b));
+    takes && matches!(&entry.value.value, Scalar::Text(text) if numbers(text))
+}
+
 /// Lists what is written in a node and may be a secret, typed in by mistake: text of any kind, and
 /// what does not fit its place. The words of the node itself are none.
 pub(super) fn typed(
@@ -280,6 +288,9 @@ pub(super) fn typed(
         let known = properties.iter().find(|known| known.name_span == entry.name.span);
         let field = schema.properties.iter().find(|field| field.name == entry.name.value);
         let is_wrong = known.is_none_or(|known| known.value.is_faulty());
+        if field.is_some_and(|field| is_number_for(&entry.entry, field)) {
+            continue;
+        }
         if (is_wrong || field.is_none_or(is_free)) && !is_own_value(&entry.entry) {
             spans.push(entry.entry.value.span);
         }

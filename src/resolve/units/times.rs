@@ -134,6 +134,48 @@ fn is_date(text: &str) -> bool {
             }
             _ => false,
         }
+        && occurs(&parts)
+}
+
+/// The first year that counts. A date of an earlier one is past on every machine.
+const FIRST_YEAR: u32 = 2026;
+
+/// Returns whether a date, given as its year, month and day, comes at all. Whichever end of the
+/// month a day is counted from, there are as many.
+fn occurs(parts: &[&str]) -> bool {
+    let ([.., month, day], year) = (parts, parts.len().checked_sub(3)) else { return false };
+    let years = match year.and_then(|at| parts.get(at)) {
+        None | Some(&"*") => vec![FIRST_YEAR + 2],
+        Some(year) => listed(year, 1970, 2199),
+    };
+    let first = listed(day, 1, 31).into_iter().min().unwrap_or(1);
+    let months = listed(month, 1, 12);
+    years.into_iter().filter(|year| *year >= FIRST_YEAR).any(|year| {
+        months.iter().any(|month| {
+            first
+                <= match month {
+                    2 if year % 4 == 0 && year != 2100 => 29,
+                    2 => 28,
+                    4 | 6 | 9 | 11 => 30,
+                    _ => 31,
+                }
+        })
+    })
+}
+
+/// Lists the values of a list that is right.
+fn listed(text: &str, least: u32, most: u32) -> Vec<u32> {
+    let number = |text: &str, other| text.parse().unwrap_or(other);
+    let values = text.split(',').flat_map(|part| {
+        let (base, step) = part.split_once('/').unwrap_or((part, ""));
+        let (first, last) = match base.split_once("..") {
+            Some((first, last)) => (number(first, least), number(last, most)),
+            None if base == "*" => (least, most),
+            None => (number(base, least), if step.is_empty() { number(base, least) } else { most }),
+        };
+        (first..=last).step_by(number(step, 1).max(1) as usize)
+    });
+    values.collect()
 }
 
 fn is_time(text: &str) -> bool {

@@ -1,0 +1,229 @@
+//! Checks that what the real programs refuse, or silently do otherwise than the lab says, is an
+//! error at its line, and that its neighbours are not.
+
+use std::fmt::Write as _;
+
+use labwright::diag::Severity;
+
+use super::refused::{errors, findings};
+
+const PREAMBLE: &str = include_str!("preamble.kdl");
+
+/// A timer with times.
+const TIMER: &str = r#"unit "t.timer" { section Timer { set OnCalendar "TIMES"; }
+section Install { set WantedBy timers.target; }; }
+unit "t.service" action=install { section Service { set ExecStart "/bin/true"; }; }"#;
+
+/// Times, each with whether systemd 257 or cron ever comes to them.
+const TIMES: &[(&str, bool)] = &[
+    ("*-02-30", false),
+    ("*-02-30 04:00", false),
+    ("Mon *-02-31", false),
+    ("*-04,06-31 04:00:00", false),
+    ("*-04..06-31", true),
+    ("*-*-31", true),
+    ("*-02-29", true),
+    ("*-02-29,30", true),
+    ("2027-02-29", false),
+    ("2028-02-29", true),
+    ("2020-01-01", false),
+    ("2020..2040-01-01", true),
+    ("*-02-28/2", true),
+    ("*-02-30/1", false),
+    ("*-02~29", true),
+    ("*-02~30", false),
+    ("02-30", false),
+    ("02-28", true),
+];
+
+/// Schedules of cron, each with whether it says what it does.
+const SCHEDULES: &[(&str, bool)] = &[
+    ("*/70 * * * *", false),
+    ("*/60 * * * *", true),
+    ("0 */25 * * *", false),
+    ("0 */24 * * *", true),
+    ("0 0 */32 * *", false),
+    ("0 0 31 2,4 *", false),
+    ("0 0 31 2,5 *", true),
+];
+
+#[rustfmt::skip] // A table is read line by line.
+/// Lines of a module, each with the code of its error. CONTAINER is the beginning of one.
+const IN_MODULES: &[(&str, &str)] = &[
+    // libnetwork's resolver asks three servers: `maxExtDNS`.
+    (r#"CONTAINER; dns "1.1.1.1" "1.0.0.1" "9.9.9.9" "8.8.8.8"; }"#,
+        "bad-module"),
+    (r#"CONTAINER; dns "1.1.1.1" "1.0.0.1" "9.9.9.9"; }"#, ""),
+    // setrlimit(2): EPERM above fs.nr_open.
+    (r"CONTAINER; ulimit nofile -1; }", "bad-module"),
+    (r"CONTAINER; ulimit nofile 99999999999; }", "bad-module"),
+    (r"CONTAINER; ulimit nofile 1048576; }", ""),
+    (r"CONTAINER; ulimit memlock -1; }", ""),
+    // Docker: 0 means the default.
+    (r#"container c { image "x/c:1"; health "true" interval="0s"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; health "true" timeout="0s"; }"#, "bad-module"),
+    (r#"container c { image "x/c:1"; health "true" start-period="0s" interval="1s"; }"#, ""),
+    (r#"CONTAINER; mount "/srv/x" at="/dev"; }"#, "bad-module"),
+    (r#"CONTAINER; mount "/srv/x" at="/sys"; }"#, "bad-module"),
+    (r#"CONTAINER; mount "/sys" at="/sys" read-only=#true; }"#, ""),
+    (r#"CONTAINER; mount "/srv/x" at="/dev/x"; }"#, ""),
+    // runc: not a directory.
+    (r#"CONTAINER; secret (secret)restic-password at="/etc"; }"#,
+        "bad-module"),
+    (r#"CONTAINER
+secret (secret)restic-password at="/run/secrets"; }"#, "bad-module"),
+    (r#"CONTAINER; secret (secret)restic-password mode="0200"; }"#,
+        "bad-module"),
+    (r#"CONTAINER; }; file "x" from="t.j2" at="/usr/lib""#,
+        "bad-module"),
+    (r#"CONTAINER; }; file "x" from="t.j2" at="/usr/lib/x""#, ""),
+    (r#"state a path="/srv/a" mode="0644" backup=never reason="x""#, "bad-module"),
+    (r#"state a path="/srv/a" mode="0000" backup=never reason="x""#, "bad-module"),
+    (r#"state a path="/srv/a" mode="0711" backup=never reason="x""#, ""),
+    (r#"CONTAINER; }
+provides m container=c port=80 scrape=#true path="metrics""#, "bad-module"),
+    (r"CONTAINER; }
+provides m container=c port=80 scrape=#true protocol=udp", "bad-module"),
+    (r#"CONTAINER; }
+provides m container=c port=80 scrape=#true path="/metrics?x=1""#, ""),
+    // Docker 28: no available address.
+    (r#"CONTAINER; on-network b; }
+container-network b subnet="10.99.0.0/31""#, "bad-module"),
+    (r#"CONTAINER; on-network b; }
+container-network b subnet="10.99.0.0/32""#, "bad-module"),
+    (r#"CONTAINER; on-network b; }
+container-network b subnet="10.99.0.0/29""#, ""),
+];
+
+/// A Proxmox host with these lines.
+fn host(lines: &str) -> String {
+    format!(
+        "host second kind=proxmox version=\"8.4\" {{\nhardware NUC cores=4 memory=\"16GiB\"
+address lan \"192.168.1.3\" nic=eno1 bridge=vmbr0
+disk a device=\"/dev/disk/by-id/nvme-A2\" size=\"1TB\"
+disk b device=\"/dev/disk/by-id/nvme-B2\" size=\"1TB\"
+disk c device=\"/dev/disk/by-id/nvme-C2\" size=\"2TB\"\n{lines}\n}}\n"
+    )
+}
+
+/// A pool of a host with these datasets.
+fn pool(datasets: &str) -> String {
+    host(&format!("pool t disk=a {{\n{datasets}\n}}"))
+}
+
+fn in_labs() -> Vec<(String, &'static str)> {
+    let deep = |parts: usize| format!("dataset \"{}\" backup=never", ["a"].repeat(parts).join("/"));
+    let routed = |name: &str| {
+        format!(
+            "service caddy on=box {{ expose https to=lan; certificates internal; }}
+service jellyfin on=box {{ library \"/srv/f\"
+route \"{name}\" to=web via=caddy from=lan\n}}\n"
+        )
+    };
+    let lxc = |size: &str| {
+        format!(
+            "lxc c id=105 on=pve {{ os debian-13; memory \"1GiB\"; address lan \"192.168.1.105\"
+disk root size=\"{size}\"\n}}\n"
+        )
+    };
+    let six = |address: &str| {
+        format!(
+            "network six cidr=\"fd00:1::/64\"
+lxc c id=105 on=pve {{ os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"
+address six \"{address}\" bridge=vmbr0\n}}\n"
+        )
+    };
+    let dns = |servers: &str| format!("network more cidr=\"10.1.0.0/24\" dns=\"{servers}\"\n");
+    vec![
+        // resolv.conf(5): MAXNS.
+        (dns("1.1.1.1,1.0.0.1,9.9.9.9,8.8.8.8"), "bad-network"),
+        (dns("1.1.1.1,1.0.0.1,9.9.9.9"), ""),
+        (host("pool local disk=a {}"), "pool-impossible"),
+        (host("pool local-lvm disk=a {}"), "pool-impossible"),
+        (host("pool locals disk=a {}"), ""),
+        // zpool(8): mirror contains devices of different sizes.
+        (host("pool m disk=a,c layout=mirror {}"), "pool-impossible"),
+        (host("pool m disk=a,c layout=mirror size=\"900GB\" {}"), ""),
+        (host("pool m disk=a,b layout=mirror {}"), ""),
+        (host("pool m disk=a,c {}"), ""),
+        // zfs(4): zfs_max_dataset_nesting.
+        (pool(&deep(50)), "pool-impossible"),
+        (pool(&deep(20)), ""),
+        (pool("dataset vm-101-disk-0 backup=never"), "pool-impossible"),
+        (pool("dataset subvol-9-x backup=never"), "pool-impossible"),
+        (pool("dataset vm-images backup=never"), ""),
+        (pool("dataset \"a@b\" backup=never"), "wrong-type"),
+        // zfsprops(7): size is greater than available space.
+        (
+            pool(
+                "dataset a quota=\"1GiB\" backup=never
+dataset \"a/b\" reservation=\"2GiB\" backup=never",
+            ),
+            "pool-impossible",
+        ),
+        (
+            pool(
+                "dataset a quota=\"1GiB\" backup=never
+dataset ab reservation=\"2GiB\" backup=never",
+            ),
+            "",
+        ),
+        (routed("films.example.123"), "wrong-type"),
+        (routed("films.4.example.org"), ""),
+        (lxc("100MiB"), "guest-too-small"),
+        (lxc("8GiB"), ""),
+        (six("fd00:1::"), "address-outside-network"),
+        (six("fd00:1::ffff"), ""),
+    ]
+}
+
+#[test]
+fn what_the_programs_refuse_is_an_error() {
+    let thing = format!("{PREAMBLE}service thing on=box\n");
+    let times = TIMES.iter().map(|(times, comes)| {
+        (thing.clone(), TIMER.replace("TIMES", times), if *comes { "" } else { "bad-module" })
+    });
+    let schedules = SCHEDULES.iter().map(|(times, right)| {
+        let container = format!(
+            "container c {{ image \"x/c:1\"; health none=\"x\"\nevery (cron)\"{times}\"; }}"
+        );
+        (thing.clone(), container, if *right { "" } else { "wrong-type" })
+    });
+    let container = r#"container c { image "x/c:1"; health none="x""#;
+    let in_modules = IN_MODULES
+        .iter()
+        .map(|(line, code)| (thing.clone(), line.replace("CONTAINER", container), *code));
+    let in_labs = in_labs()
+        .into_iter()
+        .map(|(lines, code)| (format!("{PREAMBLE}{lines}"), String::new(), code));
+    let mut wrong = String::new();
+    for (text, module, code) in times.chain(schedules).chain(in_modules).chain(in_labs) {
+        let found = errors(&text, &module);
+        let as_expected = match &found[..] {
+            [] => code.is_empty(),
+            [(own, _)] => *own == code,
+            _ => false,
+        };
+        if !as_expected {
+            let own = text.strip_prefix(PREAMBLE).unwrap_or_default();
+            let _ = writeln!(wrong, "{own}{module}\n    expected `{code}`, found {found:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_mount_in_a_read_only_folder_is_found_where_nothing_can_make_its_place() {
+    let thing = format!("{PREAMBLE}service thing on=box\n");
+    let found = |mounts: &str| {
+        let module = format!("container c {{ image \"x/c:1\"; health none=\"x\"\n{mounts}\n}}");
+        let found = findings(&thing, &module, Severity::Warning);
+        found.iter().any(|(code, _)| *code == "mount-below-read-only")
+    };
+    let outer = r#"mount "/srv/a" at="/data" read-only=#true"#;
+    assert!(found(&format!("{outer}\nmount \"/srv/b\" at=\"/data/b\"")));
+    // Its place is there, in the folder itself.
+    assert!(!found(&format!("{outer}\nmount \"/srv/a/b\" at=\"/data/b\"")));
+    assert!(!found(&format!("{outer}\nmount \"/srv/b\" at=\"/data2\"")));
+    assert!(!found("mount \"/srv/a\" at=\"/data\"\nmount \"/srv/b\" at=\"/data/b\""));
+}
