@@ -353,9 +353,16 @@ fn chosen<'h>(target: &Target, mut hits: Vec<Hit<'h>>) -> Vec<Hit<'h>> {
         candidate.path.starts_with("service ") && !candidate.path.contains(" / ")
     };
     let small = |hit: &Hit<'_>| !hit.whole || service(hit.candidate);
+    // A share has a unit of its own, and a pool a step.
+    let part = |hit: &Hit<'_>| {
+        let path = hit.candidate.path.as_str();
+        path.contains(" / ") && !path.starts_with("module ")
+    };
     let machine = |hit: &Hit<'_>| hit.candidate.path.ends_with(&target.machine);
     if hits.iter().any(small) {
         hits.retain(small);
+    } else if hits.iter().any(part) {
+        hits.retain(|hit| part(hit) || machine(hit));
     } else if hits.iter().any(machine) {
         hits.retain(machine);
     }

@@ -100,8 +100,8 @@ fn a_folder_at_another_path_is_one_line() {
     let uploads = ("services.kdl", "uploads \"/mnt/photos\"", "uploads \"/mnt/pictures\"");
     assert_eq!(
         shown("media-server-home", &[at, uploads]),
-        "data         dataset tank-hdd/photos by virtiofs on intranet: at /mnt/photos ->\n             \
-         at /mnt/pictures (machines.kdl:25)\n\
+        "data         dataset tank-hdd/photos by virtiofs on intranet: at /mnt/photos ->\n\
+         \x20            at /mnt/pictures (machines.kdl:25)\n\
          restarts     container immich on intranet is created anew (services.kdl:34)\n\
          of 3 machines, 2 change\n"
     );

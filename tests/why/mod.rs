@@ -198,6 +198,19 @@ fn a_default_and_the_option_that_wins_over_it_are_both_named() {
     assert_eq!(lost, ["module prometheus / option retention / default"]);
 }
 
+/// A unit that a share brings is there for the share, and not for the machine alone.
+#[test]
+fn the_part_that_brings_a_file_is_named() {
+    let sources = lab("media-server-home");
+    let line = explained(&sources, "extranet/systemd/mnt-appdata.mount", "[Unit]");
+    assert!(names(&line).iter().any(|name| name.starts_with("vm extranet / share")), "{line:?}");
+    let line = explained(&sources, "extranet/firewall/ufw.sh", "cat <<");
+    assert!(names(&line).contains(&"vm extranet / firewall ufw"), "{line:?}");
+    // Everything else of a machine has nothing to do with its runbook as such.
+    let line = explained(&sources, "extranet/RUNBOOK.md", "as root:");
+    assert!(names(&line).iter().all(|name| !name.contains(" / ")), "{line:?}");
+}
+
 /// Adds a file to a lab.
 fn with(sources: &Sources, path: &str, layer: Layer, text: &str) -> Sources {
     let own = sources.files().map(|(_, file)| file).filter(|file| file.layer != Layer::Builtin);
