@@ -167,6 +167,18 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             list.push(value);
             continue;
         }
+        // `user=ada:hunter2`, as curl and others take it.
+        if before.is_some_and(|before| before.text == "user")
+            && ["=", ""].contains(&between.trim())
+            && let Some((_, value)) = inside.split_once([':', '%'])
+            && !value.is_empty()
+            && !value.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            let end =
+                word.range.end - (word.text.len() - word.text.trim_end_matches(['"', '#']).len());
+            list.push(end - value.len()..end);
+            continue;
+        }
         // `"DB_PASSWORD=hunter2"` holds both.
         if let Some((name, value)) = inside.split_once('=')
             && word.text.starts_with(['"', '#'])
@@ -281,7 +293,9 @@ fn is_marked(word: &str) -> bool {
     let reference = word.strip_prefix("(ref)");
     // `(ref)` says where a value is: `opt.password`.
     reference.is_some_and(|path| path.contains('.'))
-        || ["(f)", "(expr)"].iter().any(|mark| word.starts_with(mark))
+        || ["(f)", "(expr)"]
+            .iter()
+            .any(|mark| word.strip_prefix(mark).is_some_and(|text| text.contains('.')))
         || (word.starts_with("(secret)") && is_name(word))
 }
 

@@ -75,6 +75,11 @@ const KNOWN_MARKS: [&str; 5] = ["secret", "ref", "f", "expr", "text"];
 /// Lists what the words of a finding may quote of a text with an annotation: either of them.
 fn with_annotation(text: &str) -> Vec<&str> {
     match text.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+        // A finding about an expression quotes a name in it.
+        Some(("f" | "expr", value)) => {
+            let names = value.split(|c: char| !c.is_alphanumeric() && c != '_');
+            [text, value].into_iter().chain(names).collect()
+        }
         Some((mark, value)) if KNOWN_MARKS.contains(&mark) => vec![text, value],
         Some((mark, value)) => vec![text, mark, value],
         None => vec![text],

@@ -235,10 +235,11 @@ pub fn is_surely_secret(text: &str) -> bool {
         || has_secret_parameter(text)
 }
 
-/// Returns whether a URL in the text has a password: `scheme://user:password@host`.
+/// Returns whether a URL in the text has a password: `scheme://user:password@host`, or without the
+/// scheme.
 pub fn has_password_in_url(text: &str) -> bool {
     let mut rest = text;
-    while let Some((_, after)) = rest.split_once("://") {
+    while let Some((_, after)) = rest.split_once("//") {
         let end = after.find(['/', '?', '#', ' ', '"', '\'']).unwrap_or(after.len());
         let authority = after.get(..end).unwrap_or_default();
         // A password may contain a slash that should have been escaped.

@@ -156,7 +156,8 @@ fn files(context: &str, around: &Around<'_>) -> Result<Found, String> {
             }
             continue;
         }
-        let text = around.files.read(&whole).map_err(|_| format!("`{path}` is no text"))?;
+        let text =
+            around.files.read(&whole).map_err(|why| format!("`{path}` can't be read ({why})"))?;
         size += text.len();
         let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
         if text.contains(control) {

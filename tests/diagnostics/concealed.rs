@@ -121,6 +121,20 @@ service n on=box"#,
     "extend service restic { (force)password correcthorse; }",
     r#"service restic on=box { repository "/b"; password """hunter2"""; }"#,
     r#"module m { summary "x"; option pw type=secret default=correcthorse; }"#,
+    // As a name, a mark or an expression of a secret.
+    "secret pw correcthorse=1",
+    "secret (correcthorse)pw",
+    "secret pw (correcthorse)\"x\"",
+    r#"module m { summary "x"; container m { image "x/m:1"
+env DB_PASSWORD (f)"{correcthorse}"; }; }
+service m on=box"#,
+    r#"module m { summary "x"; container m { image "x/m:1"
+env DB_PASSWORD (expr)"correcthorse"; }; }
+service m on=box"#,
+    // With the name of a user.
+    r#"extend host box { share nas.media at="/m" via=cifs user="ada:correcthorse" x=1; }"#,
+    r#"extend host box { share nas.media at="/m" via=cifs user="ada%correcthorse" x=1; }"#,
+    r#"extend host box { share "//ada:correcthorse@nas/media" at="/m" via=cifs; }"#,
     // Under a name that is nearly that of a secret.
     "extend service restic { passwrd correcthorse; }",
     r#"service restic on=box { repository "/b"; pass correcthorse; }"#,

@@ -213,7 +213,7 @@ fn paths_out_of_the_folder_are_those_of_the_machine() {
         fs::write(path, content).expect("a file");
     }
     for (at, shared) in [("/opt/stacks/cloud", "/opt/stacks/shared"), ("/cloud", "/shared")] {
-        let flags = ["--into", "home", "--at", at, "--format", "json"];
+        let flags = ["--into", "home", "--at", at, "--follow-links", "--format", "json"];
         let (_made, run) = import(&source.path().join("cloud"), &flags);
         assert_eq!(run.code, 0, "{}", run.all());
         let files = run.json()["files"].to_string();
@@ -221,6 +221,60 @@ fn paths_out_of_the_folder_are_those_of_the_machine() {
             assert!(files.contains(wanted), "{wanted}\n{files}");
         }
     }
+}
+
+/// A compose file of somebody else names a key of whoever imports it.
+#[test]
+fn files_out_of_the_named_folders_are_not_read() {
+    let base = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| {
+        let path = base.path().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    write("key.env", "COLOUR=sommerregen\n");
+    write("key.yaml", "services: {o: {image: \"x/o:1\", environment: {COLOUR: sommerregen}}}\n");
+    write("stacks/inside.env", "COLOUR=sommerregen\n");
+    std::os::unix::fs::symlink("../key.env", base.path().join("stacks/link.env")).expect("a link");
+    std::os::unix::fs::symlink("inside.env", base.path().join("stacks/near.env")).expect("a link");
+    let key = base.path().join("key.env").display().to_string();
+    let named = |rest: &str| format!("services: {{a: {{image: \"x/a:1\", {rest}}}}}\n");
+    let config = |file: &str| {
+        named("configs: [{source: s, target: /x}]") + &format!("configs: {{s: {{file: {file}}}}}\n")
+    };
+    // Each with what is said of it. A file that stays on the machine needs no reading.
+    let link = "--follow-links";
+    let stays = "which stays on the machine";
+    let cases = [
+        (named("env_file: ../key.env"), link),
+        (named(&format!("env_file: {key}")), link),
+        (named("env_file: link.env"), link),
+        (named("").replace("services", "include: [../key.yaml]\nservices"), link),
+        (named("").replace("image: \"x/a:1\"", "extends: {file: ../key.yaml, service: o}"), link),
+        (config("../key.env"), stays),
+        (config("link.env"), stays),
+        (named("volumes: [\"../key.env:/etc/a.conf:ro\"]"), stays),
+        (named("volumes: [\"./link.env:/etc/a.conf:ro\"]"), stays),
+        (named("label_file: ../key.env"), "copy its labels"),
+        (named("build: .."), link),
+        (named("env_file: inside.env"), ""),
+        (named("env_file: near.env"), ""),
+        (config("near.env"), ""),
+    ];
+    for (compose, said) in &cases {
+        write("stacks/compose.yaml", compose);
+        let (_made, run) = import(&base.path().join("stacks"), &["--into", "home"]);
+        let (_made, json) =
+            import(&base.path().join("stacks"), &["--into", "home", "--format", "json"]);
+        let told = run.all() + &json.all();
+        assert_eq!(told.contains("sommerregen"), said.is_empty(), "{compose}{told}");
+        assert!(told.contains(said), "{compose}{told}");
+    }
+    // What the caller names by itself is meant.
+    write("stacks/compose.yaml", &named("environment: {COLOUR: \"${COLOUR}\"}"));
+    let flags = ["--into", "home", "--env", &key, "--format", "json"];
+    let (_made, run) = import(&base.path().join("stacks"), &flags);
+    assert!(run.all().contains("sommerregen"), "{}", run.all());
 }
 
 #[test]

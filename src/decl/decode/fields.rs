@@ -269,7 +269,15 @@ pub(super) fn typed(
     let mut spans = Vec::new();
     let entries = node.arguments.iter().chain(node.properties.iter().map(|own| &own.entry));
     let marks = entries.filter_map(|entry| entry.annotation.as_ref());
-    spans.extend(marks.filter(|mark| !is_plain_word(&mark.value)).map(|mark| mark.span));
+    // Of a secret, also a name that is none of its own may be the value.
+    let names_one = schema.arguments.first().is_some_and(|first| first.ty == Type::Secret);
+    let of_secret = schema.name == "secret" && !names_one;
+    let is_known = |mark: &str| ["secret", "ref", "f", "expr"].contains(&mark);
+    spans.extend(
+        marks
+            .filter(|mark| !(is_plain_word(&mark.value) && !of_secret || is_known(&mark.value)))
+            .map(|mark| mark.span),
+    );
     if schema.children.is_empty() && !schema.options {
         spans.extend(node.children.iter().map(|child| {
             let name = child.name.span;
@@ -294,7 +302,7 @@ pub(super) fn typed(
         if (is_wrong || field.is_none_or(is_free)) && !is_own_value(&entry.entry) {
             spans.push(entry.entry.value.span);
         }
-        if field.is_none() && !is_plain_word(&entry.name.value) {
+        if field.is_none() && (of_secret || !is_plain_word(&entry.name.value)) {
             spans.push(entry.name.span);
         }
     }

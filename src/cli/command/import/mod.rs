@@ -68,6 +68,9 @@ struct Compose {
     /// The folder of the machine that the files are in there, if these are copies
     #[arg(long, value_name = "DIR")]
     at: Option<String>,
+    /// Also read files outside of the named folders, which compose files name or links lead to
+    #[arg(long)]
+    follow_links: bool,
     /// The format of the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -98,7 +101,7 @@ impl Compose {
     }
 
     fn result(&self, console: &Console, interrupt: &Interrupt) -> Result<(String, Exit), Refusal> {
-        let mut disk = Disk::default();
+        let mut disk = Disk::new(self.follow_links);
         let mut requests = disk.requests(&self.files).map_err(|problem| {
             Refusal(Exit::Outside, problem, "name compose files, or folders with such files".into())
         })?;
@@ -108,7 +111,7 @@ impl Compose {
         }
         for request in &mut requests {
             if !self.env.is_empty() {
-                request.env = self.env.iter().map(|path| Disk::known(path)).collect();
+                request.env = self.env.iter().map(|path| disk.known(path)).collect();
             }
             request.profiles.clone_from(&self.profile);
         }

@@ -28,19 +28,20 @@ pub(super) struct Disk {
     passed: BTreeSet<String>,
     /// Folders that hold nothing for long here, with those that they are taken for on the machine.
     elsewhere: BTreeMap<String, String>,
+    /// The files that the caller names by themselves.
+    own: Vec<String>,
+    /// Whether files outside of the named folders are read.
+    everywhere: bool,
 }
 
 impl Files for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
-        let about = fs::metadata(path).map_err(|error| error.to_string())?;
-        if !about.is_file() {
-            return Err("it is not a file".to_owned());
+        let text = text_of(path)?;
+        if self.everywhere || self.is_inside(path) {
+            return Ok(text);
         }
-        if about.len() > LARGEST {
-            return Err("it is too large".to_owned());
-        }
-        let bytes = fs::read(path).map_err(|error| error.to_string())?;
-        String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
+        Err("it is outside of the folders that were named, and only `--follow-links` reads it"
+            .to_owned())
     }
 
     fn below(&self, folder: &str, most: usize) -> Option<Vec<String>> {
@@ -56,6 +57,18 @@ impl Files for Disk {
             Err(_) => FileKind::Missing,
         }
     }
+}
+
+fn text_of(path: &str) -> Result<String, String> {
+    let about = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    if about.len() > LARGEST {
+        return Err("it is too large".to_owned());
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
 }
 
 /// Lists the files below a folder, without those of git and of packages; nothing if there are more
@@ -83,6 +96,11 @@ fn list(folder: &Path, at: &str, most: usize, depth: usize, found: &mut Vec<Stri
 }
 
 impl Disk {
+    /// Reads files of the folders that the caller names, or those `everywhere`.
+    pub(super) fn new(everywhere: bool) -> Self {
+        Self { everywhere, ..Self::default() }
+    }
+
     /// Returns the projects that files and folders contain.
     pub(super) fn requests(&mut self, paths: &[PathBuf]) -> Result<Vec<Request>, String> {
         let mut requests: Vec<Request> = Vec::new();
@@ -155,15 +173,25 @@ impl Disk {
         });
     }
 
+    /// Returns whether a file is in a folder that the caller names, after all links. A compose file
+    /// of somebody else may name any file of this computer, such as a key.
+    fn is_inside(&self, path: &str) -> bool {
+        let Ok(real) = Path::new(path).canonicalize() else { return false };
+        let own = self.own.iter().any(|own| real == Path::new(own));
+        own || self.named.iter().any(|(folder, _)| real.starts_with(folder))
+    }
+
     fn name(&mut self, real: &Path, called: &Path) {
         let called = called.to_string_lossy().trim_end_matches('/').to_owned();
         self.named.push((real.to_string_lossy().into_owned(), called));
     }
 
     /// Returns the real path of a file that the caller names.
-    pub(super) fn known(path: &Path) -> String {
+    pub(super) fn known(&mut self, path: &Path) -> String {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        real.to_string_lossy().into_owned()
+        let real = real.to_string_lossy().into_owned();
+        self.own.push(real.clone());
+        real
     }
 
     /// Returns a path as the caller would write it.
@@ -251,13 +279,13 @@ fn search(
     let usual = NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file());
     let own = folder.to_string_lossy();
     let env = join(&own, ".env");
-    let files = named_files(&Disk::default().read(&env).unwrap_or_default());
+    let files = named_files(&text_of(&env).unwrap_or_default());
     let yaml = paths.iter().filter(|path| {
         let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
         matches!(end, "yml" | "yaml") && path.is_file()
     });
     let has_services = |path: &String| {
-        let text = Disk::default().read(path).unwrap_or_default();
+        let text = text_of(path).unwrap_or_default();
         text.lines().any(|line| line.trim_end() == "services:")
     };
     let with_services = yaml.map(|path| path.to_string_lossy().into_owned()).filter(has_services);
