@@ -65,11 +65,15 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 /// databases, it is the most frequent one.
 fn classes(plan: &Plan<'_>) -> BTreeMap<ServiceId, BackupClass> {
     let made = plan.backups.iter().flat_map(|backup| &backup.dumps);
-    let made = made.map(|dump| (dump.service, dump.class));
+    let made = made.map(|dump| ((dump.service, dump.database), dump.class));
     let jobs = plan.dump_jobs.iter();
-    let sent = jobs.flat_map(|job| job.databases.iter().map(|(service, _)| (*service, job.class)));
+    let sent = jobs.flat_map(|job| job.databases.iter().map(|database| (*database, job.class)));
+    // What nothing declares has the class of its files, and may not be there.
+    let declared = made
+        .chain(sent)
+        .filter(|((service, index), _)| plan.model.database(*service, *index).is_declared());
     let mut classes = BTreeMap::new();
-    for (service, class) in made.chain(sent) {
+    for ((service, _), class) in declared {
         let known = classes.entry(service).or_insert(class);
         *known = class.min(*known);
     }

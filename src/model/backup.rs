@@ -102,11 +102,15 @@ pub enum Engine {
     Sqlite,
     /// Any other that survives when its program is killed: a folder on the machine.
     Folder,
+    /// The files of `SQLite` in a state that nothing declares, such as those of plug-ins. They are
+    /// looked for at each dump.
+    Undeclared,
 }
 
 impl Engine {
     /// All engines.
-    pub const ALL: [Self; 4] = [Self::Postgres, Self::Mariadb, Self::Sqlite, Self::Folder];
+    pub const ALL: [Self; 5] =
+        [Self::Postgres, Self::Mariadb, Self::Sqlite, Self::Folder, Self::Undeclared];
 
     /// Returns the word of the language.
     pub const fn name(self) -> &'static str {
@@ -115,12 +119,13 @@ impl Engine {
             Self::Mariadb => "mariadb",
             Self::Sqlite => "sqlite",
             Self::Folder => "folder",
+            Self::Undeclared => "undeclared",
         }
     }
 
     /// Returns whether the database is named by a path on the machine.
     pub const fn is_on_disk(self) -> bool {
-        matches!(self, Self::Sqlite | Self::Folder)
+        matches!(self, Self::Sqlite | Self::Folder | Self::Undeclared)
     }
 }
 
@@ -145,6 +150,14 @@ pub struct Database {
     pub optional: bool,
     /// The place of its declaration.
     pub span: Span,
+}
+
+impl Database {
+    /// Returns whether a module or the lab declares it. Others are looked for on the machine, and
+    /// may not be there.
+    pub fn is_declared(&self) -> bool {
+        self.engine != Engine::Undeclared
+    }
 }
 
 /// What a backup service does.

@@ -47,7 +47,7 @@ pub fn database_major(engine: Engine, image: &str) -> Option<String> {
             let (major, minor) = parts.next().and_then(numbers)?;
             Some(minor.map_or_else(|| major.to_owned(), |minor| format!("{major}.{minor}")))
         }
-        Engine::Sqlite | Engine::Folder => None,
+        Engine::Sqlite | Engine::Folder | Engine::Undeclared => None,
     }
 }
 

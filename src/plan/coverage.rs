@@ -91,7 +91,8 @@ pub fn coverage<'m>(
         .collect();
     let in_state = |id: ServiceId, service: &Service, state: &State| {
         let inside = (0..).zip(&service.databases).filter(|(_, database)| {
-            state_of(service, database).is_some_and(|of| of.name == state.name)
+            database.is_declared()
+                && state_of(service, database).is_some_and(|of| of.name == state.name)
         });
         let mut found = Dumped::None;
         for (index, _) in inside {

@@ -154,7 +154,10 @@ pub(super) fn settle(model: &Model, backups: &mut [BackupPlan], jobs: &mut [Dump
             let (service, database) = (&model[id], model.database(id, index));
             let (store, below) = Store::at(model, service.machine, &database.database);
             let file = database.engine == Engine::Sqlite;
-            database.engine.is_on_disk().then_some((store, below, file))
+            // What nothing declares stays in the backup of files: whether it is found is not known
+            // before.
+            let left_out = database.engine.is_on_disk() && database.is_declared();
+            left_out.then_some((store, below, file))
         })
         .collect();
     for backup in backups {

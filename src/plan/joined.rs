@@ -132,7 +132,7 @@ pub fn dump_file(database: &Database) -> String {
         Engine::Postgres => "dump",
         Engine::Mariadb => "sql",
         Engine::Sqlite => "sqlite",
-        Engine::Folder => "tar",
+        Engine::Folder | Engine::Undeclared => "tar",
     };
     format!("{}.{suffix}", dump_name(database))
 }

@@ -64,7 +64,8 @@ pub fn packages<'m>(
         FirewallBackend::Nftables => &["nftables"],
         FirewallBackend::None => &[],
     });
-    if services().flat_map(|service| &service.databases).any(|one| one.engine == Engine::Sqlite) {
+    let is_sqlite = |engine: Engine| matches!(engine, Engine::Sqlite | Engine::Undeclared);
+    if services().flat_map(|service| &service.databases).any(|one| is_sqlite(one.engine)) {
         // The machine dumps SQLite itself, with this program.
         packages.insert("sqlite3");
     }

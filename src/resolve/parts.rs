@@ -12,7 +12,7 @@ use super::visible::Visible;
 use crate::decl::Block;
 use crate::diag::Diagnostics;
 use crate::model::image::database_major;
-use crate::model::{ByHandStep, Dashboard, Database, Engine, Package, Service};
+use crate::model::{ByHandStep, Dashboard, Database, Engine, Package, Service, State, StateBackup};
 use crate::source::{Sources, Spanned};
 
 /// What reading the parts of a service needs.
@@ -122,7 +122,39 @@ pub fn fill(
         let major = database_major(database.engine, image);
         database.major = major.or_else(|| database.major.take()).or_else(|| Some(image.to_owned()));
     }
+    let undeclared = service.states.iter().filter_map(|state| undeclared(service, state));
+    let undeclared: Vec<Database> = undeclared.collect();
+    service.databases.extend(undeclared);
     network_services
+}
+
+/// Returns what looks for files of `SQLite` in a state that its module does not know: those of
+/// plug-ins, of other versions, of programs that people install in it.
+///
+/// A folder that an option names is for files of people, which may be many.
+fn undeclared(service: &Service, state: &State) -> Option<Database> {
+    let is_of_people = !state.local_disk
+        && service.options.values().any(|value| value.as_text() == Some(&state.path));
+    // Such a folder is one database, or is saved whole.
+    let is_dumped = state.backup == StateBackup::Dump
+        || service.databases.iter().any(|database| {
+            database.engine != Engine::Sqlite && database.state.as_ref() == Some(&state.name)
+        });
+    if is_of_people || is_dumped || !state.is_kept() || state.live_copy.is_some() {
+        return None;
+    }
+    Some(Database {
+        // No service has a dot in its name.
+        name: format!("{}.sqlite-of-{}", service.name, state.name),
+        engine: Engine::Undeclared,
+        container: None,
+        user: String::new(),
+        database: state.path.clone(),
+        major: None,
+        state: Some(state.name.clone()),
+        optional: true,
+        span: state.span,
+    })
 }
 
 fn database(

@@ -93,7 +93,8 @@ pub(super) fn new_images<'p>(plan: &'p Plan<'_>) -> Vec<NewImageRow<'p>> {
         plan.machine(id).kept.iter().map(move |kept| (machine, &model[kept.service], kept))
     });
     let row = |(machine, service, kept): (&'p Machine, &'p Service, &'p Kept<'_>)| {
-        let dumps = service.databases.iter().map(|database| format!("a dump of {}", database.name));
+        let declared = service.databases.iter().filter(|database| database.is_declared());
+        let dumps = declared.map(|database| format!("a dump of {}", database.name));
         let mut before: Vec<String> = dumps.collect();
         let mut uncopied = Vec::new();
         for (state, place) in &kept.states {

@@ -391,6 +391,7 @@ pub(super) fn backup_view(plan: &Plan<'_>, backup: &BackupPlan) -> BackupView {
         dumps: backup
             .dumps
             .iter()
+            .filter(|dump| model.database(dump.service, dump.database).is_declared())
             .map(|dump| DumpView {
                 service: model[dump.service].name.clone(),
                 database: model[dump.service].databases[dump.database as usize].name.clone(),

@@ -69,7 +69,9 @@ fn labctl_knows_who_writes_what_is_kept_and_what_can_be_saved() {
     assert_eq!(
         plain.text("box", "kept/databases.tsv"),
         "app\tapp-app.db\tapp-app.db.sqlite\tsqlite\t-\t/srv/appdata/app/files/app.db\tneeded\n\
-         app\tapp-shop\tapp-shop.dump\tpostgres\tapp-database\t-\tneeded\n"
+         app\tapp-shop\tapp-shop.dump\tpostgres\tapp-database\t-\tneeded\n\
+         app\tapp.sqlite-of-files\tapp.sqlite-of-files.tar\tundeclared\t-\t\
+         /srv/appdata/app/files\toptional\n"
     );
     assert_eq!(
         plain.text("box", "kept/places.tsv"),

@@ -32,4 +32,6 @@ mod shared_repository;
 mod storage;
 mod targets;
 mod templates;
+mod twice;
+mod undeclared;
 mod units;

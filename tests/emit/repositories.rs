@@ -43,7 +43,10 @@ fn there_and_back(options: &str, server: &str, afterwards: &str) {
         diff -r /before /srv/app
         {afterwards}"#
     );
-    let answer = room.show(&payload.path().join("backup"), "/scripts").sh(&script, &[]);
+    let answer = room
+        .show(&payload.path().join("backup"), "/scripts")
+        .show(&payload.path().join("databases"), "/usr/local/lib/labwright-databases")
+        .sh(&script, &[]);
     assert!(answer.status.success(), "{}\n{}", text(&answer.stdout), text(&answer.stderr));
 }
 

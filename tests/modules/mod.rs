@@ -446,7 +446,7 @@ fn every_state_is_saved_by_a_means_that_is_sound() {
                 let databases = || {
                     let of_state =
                         |one: &&Database| one.state.as_deref() == Some(state.name.as_str());
-                    service.databases.iter().filter(of_state)
+                    service.databases.iter().filter(|one| one.is_declared()).filter(of_state)
                 };
                 match &state.backup {
                     StateBackup::Never(why) => assert!(!why.is_empty(), "{here}: why never?"),
@@ -462,7 +462,7 @@ fn every_state_is_saved_by_a_means_that_is_sound() {
                     _ => {}
                 }
             }
-            for database in &service.databases {
+            for database in service.databases.iter().filter(|one| one.is_declared()) {
                 let state =
                     service.states.iter().find(|state| database.state == Some(state.name.clone()));
                 let state = state.unwrap_or_else(|| panic!("{name}: {} is nowhere", database.name));

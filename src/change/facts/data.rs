@@ -32,7 +32,8 @@ fn states(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     }
     for service in &model.services {
         let name = facts.service(&service.name).to_owned();
-        for database in &service.databases {
+        // What nothing declares follows from the state that it is looked for in.
+        for database in service.databases.iter().filter(|one| one.is_declared()) {
             let engine = database.engine.name().to_owned();
             let engine = match &database.major {
                 _ if database.engine.is_on_disk() => engine,
@@ -146,6 +147,9 @@ fn backups(plan: &Plan<'_>, facts: &mut Collector<'_>) {
         }
         for dump in &planned.dumps {
             let owner = &model[dump.service];
+            if !model.database(dump.service, dump.database).is_declared() {
+                continue;
+            }
             let database = owner.databases.get(dump.database as usize);
             let database = database.map_or("", |database| own_name(database, owner));
             let part = format!("{} of {}", database, facts.service(&owner.name));

@@ -36,7 +36,7 @@ pub struct View {
     /// The paths that the scripts write to, for the units' sandbox.
     #[serde(skip)]
     pub writes: Vec<String>,
-    /// Those of the paths that are folders to make beforehand.
+    /// Those of the paths that are folders of the backup's own, to make beforehand.
     #[serde(skip)]
     pub folders: Vec<String>,
 }
@@ -151,16 +151,22 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
         .iter()
         .map(|dump| (dump, model.database(dump.service, dump.database)))
         .collect();
-    let mut writes = Vec::new();
+    let (mut made, mut writes) = (Vec::new(), Vec::new());
     for (dump, database) in &dumps {
         let class = sources.entry(dump.class).or_default();
         if !class.paths.iter().any(|path| is_below(&dump.folder, path)) {
             class.paths.push(dump.folder.clone());
         }
-        writes.push(dump.folder.clone());
+        made.push(dump.folder.clone());
+        // The folders of services are theirs to make, with an owner and a mode of their own.
         // sqlite keeps its lock and its log next to the file, and readers use them too.
-        if database.engine == Engine::Sqlite {
-            writes.extend(database.database.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
+        match database.engine {
+            Engine::Sqlite => {
+                let folder = database.database.rsplit_once('/').map(|(folder, _)| folder);
+                writes.extend(folder.map(str::to_owned));
+            }
+            Engine::Undeclared => writes.push(database.database.clone()),
+            _ => {}
         }
     }
     for class in sources.values_mut() {
@@ -169,14 +175,15 @@ pub fn view(plan: &Plan<'_>, backup: &BackupPlan) -> Option<View> {
     }
     let location = &settings.repository.value;
     if location.starts_with('/') {
-        writes.push(location.clone());
+        made.push(location.clone());
     }
-    writes.sort();
-    writes.dedup();
+    made.sort();
+    made.dedup();
     // No folder is made below a mount point: if the mount is missing, it would be made on the disk
     // below.
     let on_mount = |path: &str| mounts.iter().find(|mount| is_below(path, mount));
-    let folders = writes.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
+    let folders = made.iter().filter(|path| on_mount(path).is_none()).cloned().collect();
+    writes.append(&mut made);
     let mut writes: Vec<String> =
         writes.iter().map(|path| on_mount(path).unwrap_or(path).clone()).collect();
     writes.sort();

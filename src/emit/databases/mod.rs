@@ -13,6 +13,7 @@ use crate::format::Templates;
 use crate::kind::Kind;
 use crate::model::{Database, Engine, MachineKind, UnitAction};
 use crate::plan::joined::{dump_file, dump_name};
+use crate::plan::store::is_below;
 use crate::plan::{DumpJob, mount_name};
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
@@ -52,6 +53,8 @@ struct DatabaseView<'p> {
     database: &'p str,
     file: String,
     optional: &'static str,
+    /// Paths below that are another database, or another state.
+    except: String,
 }
 
 /// The database engines that the scripts need.
@@ -61,6 +64,7 @@ struct Engines {
     mariadb: bool,
     sqlite: bool,
     folder: bool,
+    undeclared: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,7 +94,8 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     let databases: Vec<DatabaseView<'_>> = context
         .services()
         .flat_map(|(_, service)| {
-            service.databases.iter().map(|database| database_view(&service.name, database))
+            let view = |database| database_view(context, &service.name, database);
+            service.databases.iter().map(view)
         })
         .collect();
     if databases.is_empty() || context.this().kind == MachineKind::Appliance {
@@ -102,8 +107,9 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
         engines: Engines {
             postgres: uses(Engine::Postgres),
             mariadb: uses(Engine::Mariadb),
-            sqlite: uses(Engine::Sqlite),
+            sqlite: uses(Engine::Sqlite) || uses(Engine::Undeclared),
             folder: uses(Engine::Folder),
+            undeclared: uses(Engine::Undeclared),
         },
         jobs: jobs.iter().map(|job| job_view(context, job)).collect(),
         databases,
@@ -140,7 +146,11 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diag
     }
 }
 
-fn database_view<'p>(service: &'p str, database: &'p Database) -> DatabaseView<'p> {
+fn database_view<'p>(
+    context: &Context<'p>,
+    service: &'p str,
+    database: &'p Database,
+) -> DatabaseView<'p> {
     let name = dump_name(database);
     DatabaseView {
         file: dump_file(database),
@@ -151,7 +161,25 @@ fn database_view<'p>(service: &'p str, database: &'p Database) -> DatabaseView<'
         user: &database.user,
         database: &database.database,
         optional: if database.optional { "1" } else { "0" },
+        except: except(context, database),
     }
+}
+
+/// Lists what lies in the folder of a database that nothing declares and is another one, or in
+/// another state, which is looked through by itself or is never saved.
+fn except(context: &Context<'_>, database: &Database) -> String {
+    if database.engine != Engine::Undeclared {
+        return String::new();
+    }
+    let paths = context.services().flat_map(|(_, service)| {
+        let databases = service.databases.iter().filter(|other| other.engine.is_on_disk());
+        let databases = databases.map(|other| other.database.as_str());
+        databases.chain(service.states.iter().map(|state| state.path.as_str()))
+    });
+    let inside: BTreeSet<&str> = paths
+        .filter(|path| *path != database.database && is_below(path, &database.database))
+        .collect();
+    inside.into_iter().collect::<Vec<_>>().join("\n")
 }
 
 fn job_view<'p>(context: &Context<'p>, job: &'p DumpJob) -> JobView<'p> {

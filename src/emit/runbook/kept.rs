@@ -42,7 +42,7 @@ fn view<'p>(context: &Context<'p>, kept: &'p Kept<'_>) -> KeptView<'p> {
     KeptView {
         uncopied: uncopied.map(|(state, _)| state.path.as_str()).collect(),
         service: &service.name,
-        dumps: service.databases.iter().map(dump_name).collect(),
+        dumps: service.databases.iter().filter(|one| one.is_declared()).map(dump_name).collect(),
         snapshots: snapshots.collect(),
         elsewhere: elsewhere.collect(),
         reversible: service.reversible.as_deref(),

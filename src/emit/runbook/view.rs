@@ -14,11 +14,11 @@ use crate::diag::one_line;
 use crate::emit::Context;
 use crate::format::shell_word;
 use crate::model::{
-    Backup, FirewallBackend, Machine, MachineKind, Model, Runs, Service, ShareTransport,
+    Backup, FirewallBackend, Machine, MachineKind, Model, Runs, Service, ServiceId, ShareTransport,
 };
 use crate::plan::joined::{dump_file, dump_name};
 use crate::plan::{
-    BackupPlan, Client, Coverage, ExportPlan, Guard, SharedFolder, StateCoverage, backups,
+    BackupPlan, Client, Coverage, DumpJob, ExportPlan, Guard, SharedFolder, StateCoverage, backups,
 };
 
 #[derive(Debug, Serialize)]
@@ -164,6 +164,7 @@ struct BackupView<'p> {
     schedule: Vec<ScheduleView>,
     sources: Vec<SourceView<'p>>,
     dumps: Vec<DumpView<'p>>,
+    has_undeclared: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -427,10 +428,11 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> BackupView<
     let model = context.model();
     let service = &model[backup.service];
     let here = service.machine == context.machine;
-    let dumps: Vec<DumpView<'p>> = backup
-        .dumps
-        .iter()
-        .filter(|dump| dump.machine == context.machine)
+    let of_machine = backup.dumps.iter().filter(|dump| dump.machine == context.machine);
+    let (declared, undeclared): (Vec<_>, Vec<_>) =
+        of_machine.partition(|dump| model.database(dump.service, dump.database).is_declared());
+    let dumps: Vec<DumpView<'p>> = declared
+        .into_iter()
         .map(|dump| {
             let service = &model[dump.service];
             let database = &model.database(dump.service, dump.database).name;
@@ -465,30 +467,30 @@ fn backup_view<'p>(context: &Context<'p>, backup: &'p BackupPlan) -> BackupView<
             })
             .collect(),
         dumps,
+        has_undeclared: !undeclared.is_empty(),
     }
 }
 
 /// Lists the databases that this machine dumps for the backup of another one.
 fn dump_jobs<'p>(context: &Context<'p>) -> Vec<DumpJobView<'p>> {
     let model = context.model();
-    context
-        .plan
-        .dump_jobs_at(context.machine)
-        .iter()
-        .flat_map(|job| {
-            job.databases.iter().map(move |(id, index)| {
-                let database = model.database(*id, *index);
-                DumpJobView {
-                    service: &model[*id].name,
-                    name: command_word(&dump_name(database)),
-                    file: format!("{}/{}", job.folder, dump_file(database)),
-                    word: command_word(&format!("{}/{}", job.folder, dump_file(database))),
-                    backup: &model[job.backup].name,
-                    machine: &model[model[job.backup].machine].name,
-                    class: job.class.name(),
-                }
-            })
-        })
+    let view = |job: &'p DumpJob, service: ServiceId, database| {
+        let file = format!("{}/{}", job.folder, dump_file(database));
+        DumpJobView {
+            service: &model[service].name,
+            name: command_word(&dump_name(database)),
+            word: command_word(&file),
+            file,
+            backup: &model[job.backup].name,
+            machine: &model[model[job.backup].machine].name,
+            class: job.class.name(),
+        }
+    };
+    let jobs = context.plan.dump_jobs_at(context.machine).iter();
+    let all = jobs.flat_map(|job| job.databases.iter().map(move |(id, index)| (job, *id, *index)));
+    all.map(|(job, id, index)| (job, id, model.database(id, index)))
+        .filter(|(.., database)| database.is_declared())
+        .map(|(job, id, database)| view(job, id, database))
         .collect()
 }
 
