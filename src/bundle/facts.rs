@@ -12,7 +12,7 @@ pub fn facts(plan: &Plan<'_>, sources: &Sources, accepted: Vec<Accepted>) -> Rel
     let model = plan.model;
     let zone = |from: FlowSource, to: MachineId| match from {
         FlowSource::Zone(id) => model[id].name.clone(),
-        FlowSource::Containers(_) => model[to].name.clone(),
+        FlowSource::Containers(_) | FlowSource::Neighbours(_) => model[to].name.clone(),
     };
     ReleaseFacts {
         lab: model.lab.name.clone(),

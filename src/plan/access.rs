@@ -20,6 +20,9 @@ use crate::model::{
 /// The beginning of the name of a source that is not a zone.
 pub const CONTAINERS_OF: &str = "containers of ";
 
+/// The name of all containers of a machine as a source of connections.
+pub const ALL_CONTAINERS: &str = "containers of every service";
+
 /// A port of a machine that one source may connect to, for one or more reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
@@ -113,6 +116,7 @@ impl Plan<'_> {
             FlowSource::Containers(service) => {
                 format!("{CONTAINERS_OF}{}", self.model[service].name).into()
             }
+            FlowSource::Neighbours(_) => ALL_CONTAINERS.into(),
         }
     }
 
@@ -260,10 +264,22 @@ impl Plan<'_> {
 
     /// Returns the addresses that may use a route.
     pub fn visitors(&self, route: &RoutePlan) -> CidrSet {
-        let zones = self.joined(&route.from);
         match route.handling.allow.as_slice() {
-            [] => zones,
-            allow => zones.intersection(&CidrSet::new(allow, &[])),
+            [] => self.admitted(&route.from, route.via),
+            allow => self.joined(&route.from).intersection(&CidrSet::new(allow, &[])),
+        }
+    }
+
+    /// Returns the addresses of zones as a proxy sees them. Containers of its own machine that ask
+    /// it come from a network that they share with it, and count as the machine.
+    pub fn admitted(&self, zones: &[ZoneId], via: ServiceId) -> CidrSet {
+        let zones = self.joined(zones);
+        let mut own = self.model[self.model[via].machine].addresses.iter();
+        match self.askers.get(&via) {
+            Some(askers) if own.any(|own| zones.contains(own.address)) => {
+                CidrSet::union([&zones, askers])
+            }
+            _ => zones,
         }
     }
 

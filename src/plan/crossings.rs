@@ -28,7 +28,7 @@ pub struct Crossing {
 pub fn exposed(model: &Model, flows: &[Flow]) -> BTreeSet<MachineId> {
     let is_internet = |source: &FlowSource| match source {
         FlowSource::Zone(zone) => model[*zone].kind == ZoneKind::Internet,
-        FlowSource::Containers(_) => false,
+        FlowSource::Containers(_) | FlowSource::Neighbours(_) => false,
     };
     let open = flows.iter().filter(|flow| is_internet(&flow.from)).map(|flow| flow.to);
     let named = model.machines().filter(|(_, machine)| machine.names_zone).map(|(id, _)| id);

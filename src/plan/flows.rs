@@ -48,6 +48,8 @@ pub enum FlowSource {
     Zone(ZoneId),
     /// The containers of a service of the same machine, on that service's network.
     Containers(ServiceId),
+    /// All containers of the same machine that have networks of their own.
+    Neighbours(MachineId),
 }
 
 /// What accepts a connection on a machine.
@@ -269,9 +271,12 @@ pub fn connections(model: &Model, services: &[Vec<ServiceId>]) -> Connections {
             builder.flows.push(to_machine(server, port, from, reason, share.span));
         }
     }
+    builder.let_containers_look_up_names();
     builder.finish()
 }
 
+/// The port of name servers.
+pub(super) const DNS: u16 = 53;
 /// The port of NFS. NFS 4 needs no other.
 pub const NFS: u16 = 2049;
 /// The port of SMB. SMB 2 and later need no other.
@@ -405,6 +410,30 @@ impl Builder<'_> {
                 let _ = self.arrive(endpoint);
             }
             _ => {}
+        }
+    }
+
+    /// Lets the containers of a machine ask the name server there, where the machine's networks
+    /// name it: Docker asks for them from their own networks, at the machine's address.
+    fn let_containers_look_up_names(&mut self) {
+        let model = self.model;
+        for (id, machine) in model.machines() {
+            let is_own =
+                |server: &IpAddr| machine.addresses.iter().any(|own| own.address == *server);
+            let mut named = machine.networks().flat_map(|network| &model[network].dns);
+            let services = id.of::<Vec<_>>(self.services);
+            if !named.any(is_own) {
+                continue;
+            }
+            let servers = services.iter().flat_map(|service| {
+                let endpoints = model[*service].endpoints.iter().zip(0..);
+                let answering = endpoints.filter(|(one, _)| one.host_ports().contains(DNS));
+                answering.map(|(_, index)| EndpointId { service: *service, index })
+            });
+            for server in servers.collect::<Vec<_>>() {
+                let span = model[server.service].span;
+                self.push(server, FlowSource::Neighbours(id), FlowReason::Need, span);
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod access;
+mod asked;
 pub mod backups;
 pub mod bring_up;
 mod by_hand;
@@ -49,7 +50,9 @@ pub use crate::around::networks::{
 };
 pub use crate::around::prefixes::{LONGEST_4, LONGEST_6, overlapping};
 pub use crate::around::way;
-pub use access::{CONTAINERS_OF, Clients, Guard, Opening, RouterForward, ZoneLists};
+pub use access::{
+    ALL_CONTAINERS, CONTAINERS_OF, Clients, Guard, Opening, RouterForward, ZoneLists,
+};
 pub use backups::{BackupPlan, BackupSource, DumpPlan};
 pub use by_hand::{ByHand, Task};
 pub use cidr::{AccessList, CidrSet};
@@ -96,6 +99,8 @@ pub struct Plan<'m> {
     pub measured: BTreeMap<ServiceId, Measured>,
     /// The host names, and where they lead.
     pub routes: Vec<RoutePlan>,
+    /// The containers that ask a proxy on their own machine, by the networks on which they do.
+    pub askers: BTreeMap<ServiceId, CidrSet>,
     /// What each backup service saves.
     pub backups: Vec<BackupPlan>,
     /// What machines dump whose data another machine saves, by machine.
@@ -107,9 +112,6 @@ pub struct Plan<'m> {
     /// The plan of each machine, by [`MachineId`].
     pub machines: Vec<MachinePlan<'m>>,
 }
-
-/// The port of DNS.
-const DNS_PORT: u16 = 53;
 
 /// Derives the plan of a lab.
 pub fn plan(model: &Model) -> Plan<'_> {
@@ -160,6 +162,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
             }
         })
         .collect();
+    asked::name_proxies(model, &mut machines);
     for (index, flow) in connections.flows.iter().enumerate() {
         if let Ok(index) = u32::try_from(index) {
             flow.to.of_mut(&mut machines).inbound.push(index);
@@ -168,7 +171,7 @@ pub fn plan(model: &Model) -> Plan<'_> {
     let listeners = model.services().flat_map(|(_, service)| {
         service.endpoints.iter().map(|endpoint| (service.machine, endpoint.host_ports()))
     });
-    for (machine, _) in listeners.filter(|(_, ports)| ports.contains(DNS_PORT)) {
+    for (machine, _) in listeners.filter(|(_, ports)| ports.contains(flows::DNS)) {
         machine.of_mut(&mut machines).answers_dns = true;
     }
     gateways::gateways(model, &connections.flows, &mut machines);
@@ -190,7 +193,9 @@ pub fn plan(model: &Model) -> Plan<'_> {
         shut: connections.shut,
         machines,
         measured: BTreeMap::new(),
+        askers: BTreeMap::new(),
     };
+    plan.askers = asked::askers(&plan);
     plan.divide();
     plan.derive_access();
     plan.derive_connections();

@@ -39,6 +39,7 @@ pub(super) fn opening(
     for flow in files.flows(to) {
         let concerned = match flow.from {
             FlowSource::Containers(service) => containers == Some(service),
+            FlowSource::Neighbours(_) => containers.is_some(),
             FlowSource::Zone(zone) => !plan.zone(zone).set().intersection(from).is_empty(),
         };
         if concerned {

@@ -275,6 +275,7 @@ fn source<'p>(plan: &'p Plan<'_>, from: FlowSource) -> Cow<'p, str> {
         FlowSource::Containers(service) => {
             format!("containers of {}", plan.model[service].name).into()
         }
+        FlowSource::Neighbours(_) => plan.source_name(from),
     }
 }
 

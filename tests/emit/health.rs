@@ -71,3 +71,29 @@ fn docker_is_asked_once_and_each_container_has_its_own_state() {
         assert_eq!(asked(&well.replace(from, to)), (Some(75), said.to_owned()), "{to}");
     }
 }
+
+#[test]
+fn an_endpoint_that_is_published_nowhere_is_not_asked_at_the_port_of_another_service() {
+    let lab = r#"
+edition 1
+lab home version="1.0" { domain "example.org"; }
+network lan cidr="192.168.1.0/24"
+host box kind=debian { os debian-13; address lan "192.168.1.2" nic=eth0; }
+secret grafana-password
+service prometheus on=box
+service grafana on=box {
+    admin-password (secret)grafana-password
+    port web 3001
+    expose web to=lan
+}
+service homepage on=box { expose web to=lan; }
+"#;
+    let compiled = compile(&[("lab.kdl", lab)]);
+    let health = compiled.text("box", "health.d/30-endpoints.sh");
+    let asked: Vec<&str> =
+        health.lines().filter_map(|line| line.strip_prefix("answers ")).collect();
+    assert_eq!(
+        asked,
+        ["'web of homepage' http://127.0.0.1:3000/", "'web of grafana' http://127.0.0.1:3001/"]
+    );
+}

@@ -153,3 +153,94 @@ fn a_module_divides_its_containers() {
     assert_eq!(networks["shop_backend"]["ipam"]["config"][0]["subnet"], "10.77.5.0/24");
     assert_ne!(networks["shop"]["internal"], true);
 }
+
+#[test]
+fn containers_ask_the_name_server_of_their_machine_where_its_networks_name_it() {
+    let lab = |dns: &str| {
+        let lab = format!(
+            r#"
+edition 1
+lab home version="1.0" {{ domain "example.org"; }}
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="{dns}"
+host box kind=debian {{
+    os debian-13
+    address lan "192.168.1.2" nic=eth0
+    ssh from=lan
+    firewall ufw
+}}
+secret adguard-hash
+service adguard-home on=box {{
+    admin-password (secret)adguard-hash
+    expose dns to=lan
+    expose dns-tcp to=lan
+}}
+service homepage on=box {{ port web 3002; expose web to=lan; }}
+"#
+        );
+        compile(&[("lab.kdl", &lab)])
+    };
+    let asks = |compiled: &Compiled| {
+        let [nft, ufw] = ["firewall/nftables.nft", "firewall/ufw.sh"]
+            .map(|file| compiled.text("box", file).to_owned());
+        ["udp", "tcp"].map(|transport| {
+            let rule = format!(
+                "meta l4proto {transport} ct original proto-dst 53 iifname \"lw-*\" accept"
+            );
+            // Docker's own proxy takes it, or it is forwarded: that depends on Docker's version.
+            let by_ufw = format!("allow {transport} 53 lw-+ 0.0.0.0/0");
+            (nft.contains(&rule), ufw.contains(&by_ufw))
+        })
+    };
+    assert_eq!(asks(&lab("192.168.1.2,192.168.1.1")), [(true, true); 2]);
+    assert_eq!(asks(&lab("192.168.1.1")), [(false, false); 2]);
+}
+
+#[test]
+fn what_watches_routes_on_the_machine_of_their_proxy_finds_them_there_and_is_let_in() {
+    let lab = |proxy: &str, from: &str| {
+        let lab = format!(
+            r#"
+edition 1
+lab home version="1.0" {{ domain "example.org"; email "ada@example.org"; }}
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
+network far cidr="192.168.9.0/24"
+host box kind=debian {{ os debian-13; address lan "192.168.1.2" nic=eth0; ssh from=lan; }}
+secret grafana-password
+secret edge-admin-password
+service prometheus on=box
+service blackbox module=blackbox-exporter on=box
+service edge module={proxy} on=box
+service grafana on=box {{
+    admin-password (secret)grafana-password
+    route "grafana.example.org" to=web via=edge from={from}
+}}
+"#
+        );
+        compile(&[("lab.kdl", &lab)])
+    };
+    for proxy in ["caddy", "traefik", "nginx-proxy-manager"] {
+        let compiled = lab(proxy, "lan");
+        let table = compiled.text("box", "compose/networks.tsv");
+        let row = |word: &str| {
+            let mut lines = table.lines().filter(|line| line.contains(word));
+            lines.next().unwrap_or_else(|| panic!("{word}: {table}")).to_owned()
+        };
+        let cells = |line: String| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
+        let member = cells(row("member\thome_blackbox.edge\tedge"));
+        assert!(member[3].split(',').any(|name| name == "grafana.example.org"), "{member:?}");
+        let subnet = cells(row("network\thome_blackbox.edge\t"))[3].clone();
+        let says = |compiled: &Compiled| {
+            let files = &compiled.machines["box"].files;
+            let of_proxy = files
+                .iter()
+                .filter(|(path, _)| path.starts_with("edge/") || path.starts_with("npm/"));
+            of_proxy
+                .map(|(_, file)| String::from_utf8_lossy(&file.bytes).into_owned())
+                .collect::<String>()
+        };
+        assert!(says(&compiled).contains(&subnet), "{proxy} {subnet}: {}", says(&compiled));
+        // Where the machine itself may not, neither may they.
+        let elsewhere = lab(proxy, "far");
+        assert!(!says(&elsewhere).contains(&subnet), "{proxy}: {}", says(&elsewhere));
+    }
+}

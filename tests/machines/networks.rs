@@ -13,7 +13,8 @@ lab home version="VERSION" { domain "example.org"; timezone "Europe/Brussels"; }
 admin ada {
     ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
 }
-network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" dns="192.168.1.1"
+network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" \
+    dns="192.168.1.101,192.168.1.1"
 host pve kind=proxmox version="8.4" { address lan "192.168.1.100" nic=eno1 bridge=vmbr0; }
 vm box id=101 on=pve {
     os debian-13
@@ -47,6 +48,16 @@ service one module=app on=box { port web 8001; expose web to=lan; }
 service two module=app on=box { port web 8002; }
 service three module=app on=box { port web 8003; link one; }
 ";
+
+/// A name server, which the networks of the lab name.
+const NAMES: &str = r#"
+edition 1
+module names version="1.0" {
+    summary "A name server"
+    container names { image "x/app:1.0"; health "/bin/check"; }
+    provides dns container=names port=8000 protocol=tcp
+}
+"#;
 
 /// A module with a network at a place of its own choice.
 const PLACED: &str = r#"
@@ -130,6 +141,7 @@ fn lab(version: &str, services: &str) -> Lab {
         ("lab.kdl", &LAB.replace("VERSION", version)),
         ("services.kdl", services),
         ("modules/app/module.kdl", MODULE),
+        ("modules/names/module.kdl", NAMES),
         ("modules/old/module.kdl", &PLACED.replace("NAME", "old")),
         ("modules/new/module.kdl", &PLACED.replace("NAME", "new")),
     ])
@@ -260,11 +272,17 @@ fn containers_meet_only_where_the_lab_says() {
     assert!(connects(&machine, "four", "two", 8000, '6'));
     assert_eq!(running(&machine), before, "nobody else was started anew");
     check(&machine);
-    apply(&machine, &lab("1.2", &format!("{SERVICES}service placed module=new on=box\n")));
+    let names = "service placed module=new on=box\nservice names on=box { port dns 53; }\n";
+    apply(&machine, &lab("1.2", &format!("{SERVICES}{names}")));
+    // The name server of the machine is asked at the machine's address, and nothing else is.
+    for container in ["two", "placed"] {
+        assert!(connects(&machine, container, "192.168.1.101", 53, '4'), "{container}");
+    }
+    assert!(!outside.tcp_open("192.168.1.101", 53));
     assert!(addresses(&machine, &["placed"])[0].contains(&"10.77.5.10".to_owned()));
     assert_eq!(running(&machine), before);
     let mut others = networks(&machine);
-    others.retain(|name| !name.starts_with("home_placed"));
+    others.retain(|name| !name.starts_with("home_placed") && name != "home_names");
     assert_eq!(others, wanted);
 
     // A link that goes takes its network with it.

@@ -223,7 +223,7 @@ fn open(
         })
         .filter_map(|flow| match flow.from {
             FlowSource::Zone(zone) => Some(zone),
-            FlowSource::Containers(_) => None,
+            FlowSource::Containers(_) | FlowSource::Neighbours(_) => None,
         })
         .collect();
     if guard == Guard::Proxmox && transport == Transport::Tcp && MANAGED.contains(&port) {

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Collector, Family};
 use crate::digest::sha256_hex;
 use crate::model::{FirewallBackend, Lease, MachineId, Ports, ZoneId, ZoneKind};
-use crate::plan::{CONTAINERS_OF, FlowSource, ForwardTarget, Guard, Plan, may_hold_secret};
+use crate::plan::{
+    ALL_CONTAINERS, CONTAINERS_OF, FlowSource, ForwardTarget, Guard, Plan, may_hold_secret,
+};
 
 pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
     let model = plan.model;
@@ -16,6 +18,7 @@ pub(super) fn collect(plan: &Plan<'_>, facts: &mut Collector<'_>) {
             FlowSource::Containers(service) => {
                 format!("{CONTAINERS_OF}{}", facts.service(&model[service].name))
             }
+            FlowSource::Neighbours(_) => ALL_CONTAINERS.to_owned(),
         };
         let answers = match flow.endpoint {
             Some(id) => {

@@ -190,6 +190,11 @@ fn flows(context: &Context<'_>, openings: &[Opening]) -> Vec<String> {
                     let subnets: Vec<_> = own.flat_map(ContainerNetwork::subnets).collect();
                     (join(&subnets), "-".to_owned())
                 }
+                FlowSource::Neighbours(machine) => {
+                    let all = context.plan.machine(machine).networks.list.iter();
+                    let subnets: Vec<_> = all.flat_map(ContainerNetwork::subnets).collect();
+                    (join(&subnets), "-".to_owned())
+                }
             };
             let from = context.plan.source_name(opening.from);
             format!(

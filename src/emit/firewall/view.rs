@@ -196,6 +196,7 @@ fn rule(plan: &Plan<'_>, zones: &mut ZoneSets<'_>, opening: &Opening) -> Rule {
                 .own_networks(service)
                 .map(|network| format!("iifname \"{}\"", network.interface))
                 .collect(),
+            FlowSource::Neighbours(_) => vec![format!("iifname \"{INTERFACES}*\"")],
         },
     }
 }
@@ -283,13 +284,31 @@ struct UfwRule {
 /// The zones that a port is open to, at some addresses of the machine alone or at all.
 type OpenAt = BTreeMap<Option<IpAddr>, Vec<ZoneId>>;
 
+/// Writes ports as ufw does: several in a row with a colon.
+fn ufw_ports(ports: Ports) -> String {
+    ports.to_string().replace('-', ":")
+}
+
+/// Lets in what comes by an interface, which says who it is. ufw keeps the rules of each family
+/// apart.
+fn from_interface(opening: &Opening, interface: &str, ipv6: bool) -> Vec<UfwRule> {
+    let families = ["0.0.0.0/0"].into_iter().chain(ipv6.then_some("::/0"));
+    let rule = |everybody: &str| UfwRule {
+        verdict: "allow",
+        transport: opening.transport.name(),
+        port: ufw_ports(opening.ports),
+        interface: interface.to_owned(),
+        source: everybody.to_owned(),
+        destination: None,
+    };
+    families.map(rule).collect()
+}
+
 /// Describes the machine's ufw rules. The sources of each port are merged into as few prefixes as
 /// possible.
 pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
     let plan = context.plan;
     let mut rules = Vec::new();
-    // ufw writes several ports in a row with a colon.
-    let word = |ports: Ports| ports.to_string().replace('-', ":");
     let mut ports: BTreeMap<(Transport, Ports), OpenAt> = BTreeMap::new();
     for opening in openings {
         match opening.from {
@@ -304,17 +323,15 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
             }
             FlowSource::Containers(service) => {
                 for network in plan.own_networks(service) {
-                    // The interface says who it is. ufw keeps the rules of each family apart.
-                    let families = ["0.0.0.0/0"].into_iter().chain(network.subnet6.map(|_| "::/0"));
-                    rules.extend(families.map(|everybody| UfwRule {
-                        verdict: "allow",
-                        transport: opening.transport.name(),
-                        port: word(opening.ports),
-                        interface: network.interface.clone(),
-                        source: everybody.to_owned(),
-                        destination: None,
-                    }));
+                    let interface = &network.interface;
+                    rules.extend(from_interface(opening, interface, network.subnet6.is_some()));
                 }
+            }
+            FlowSource::Neighbours(machine) => {
+                let mut networks = plan.machine(machine).networks.list.iter();
+                let ipv6 = networks.any(|network| network.subnet6.is_some());
+                // As iptables writes all interfaces whose names begin so.
+                rules.extend(from_interface(opening, &format!("{INTERFACES}+"), ipv6));
             }
         }
     }
@@ -323,7 +340,7 @@ pub fn ufw(context: &Context<'_>, openings: &[Opening]) -> UfwView {
             let rule = |verdict: &'static str, prefix: &IpNet| UfwRule {
                 verdict,
                 transport: transport.name(),
-                port: word(row),
+                port: ufw_ports(row),
                 interface: "-".to_owned(),
                 source: host_or_prefix(*prefix),
                 destination: at,

@@ -19,10 +19,10 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::format::{Templates, VALUE_NOT_WRITABLE};
 use crate::kind::Kind;
 use crate::model::{
-    MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction,
+    Endpoint, MountKind, NetworkMode, Protocol, Role, Service, ShareTransport, State, UnitAction,
 };
 use crate::plan::store::{is_below, share_of};
-use crate::plan::{Login, Mount, mount_name};
+use crate::plan::{Login, Mount, Published, mount_name};
 
 /// The emitter of a machine's system.
 pub const EMITTER: Emitter = Emitter { name: "machine", folders: &["machine"], emit };
@@ -456,20 +456,18 @@ struct EndpointView {
 /// Asks every web endpoint on the machine for an answer. Any answer will do, because the health
 /// check of a container judges its content.
 fn endpoints(context: &Context<'_>, artifacts: &mut Artifacts, diagnostics: &mut Diagnostics) {
-    let published = |port| {
-        let mut published = context.planned().published.iter();
-        published.any(|published| published.host_ports.contains(port))
+    // Another service may have the port on the machine that an endpoint has in its container alone.
+    let published = |id, port| {
+        let is = |one: &Published| one.endpoint.service == id && one.host_ports.contains(port);
+        context.planned().published.iter().any(is)
     };
     let mut endpoints = BTreeMap::new();
-    for (_, service) in context.services() {
-        for endpoint in service
-            .endpoints
-            .iter()
-            .filter(|endpoint| matches!(endpoint.protocol, Protocol::Http | Protocol::Https))
-        {
+    for (id, service) in context.services() {
+        let web = |one: &&Endpoint| matches!(one.protocol, Protocol::Http | Protocol::Https);
+        for endpoint in service.endpoints.iter().filter(web) {
             let on_host =
                 endpoint.container.as_deref().is_none_or(|name| is_on_host(service, name));
-            if on_host || published(endpoint.host_port) {
+            if on_host || published(id, endpoint.host_port) {
                 let own = SocketAddr::new(endpoint.own_address(), endpoint.host_port);
                 let url = format!("{}://{own}/", endpoint.protocol.name());
                 endpoints.entry(url).or_insert_with(|| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::emit::Context;
 use crate::model::{Model, Ports, Role, Router, Transport, ZoneId};
-use crate::plan::{Flow, FlowSource, RoutePlan, RouterForward};
+use crate::plan::{ALL_CONTAINERS, Flow, FlowSource, RoutePlan, RouterForward};
 
 #[derive(Debug, Serialize)]
 pub(super) struct FlowView {
@@ -84,6 +84,7 @@ fn source(model: &Model, from: FlowSource) -> Cow<'_, str> {
     match from {
         FlowSource::Zone(from) => zone(model, from).into(),
         FlowSource::Containers(service) => format!("containers of {}", model[service].name).into(),
+        FlowSource::Neighbours(_) => ALL_CONTAINERS.into(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Data, HeaderChange, Redirect, Service, ZoneId};
+use crate::model::{Data, HeaderChange, Redirect, Service, ServiceId, ZoneId};
 use crate::plan::{Plan, RoutePlan};
 
 /// A route, as templates see it.
@@ -104,11 +104,14 @@ struct Upstream<'p> {
     url: String,
 }
 
+/// The prefixes that a proxy lets in from zones.
+pub(super) type Admitted<'p> = BTreeMap<(&'p [ZoneId], ServiceId), Vec<String>>;
+
 /// Builds the view of a route. `prefixes` are the addresses of the zones of each route.
 pub(super) fn route_view<'p>(
     plan: &'p Plan<'_>,
     route: &'p RoutePlan,
-    prefixes: &BTreeMap<&[ZoneId], Vec<String>>,
+    prefixes: &Admitted<'_>,
 ) -> RouteView<'p> {
     let model = plan.model;
     let service = &model[route.service];
@@ -137,7 +140,7 @@ pub(super) fn route_view<'p>(
         },
         from: route.from.iter().map(|zone| model[*zone].name.as_str()).collect(),
         allow: if handling.allow.is_empty() {
-            prefixes.get(route.from.as_slice()).cloned().unwrap_or_default()
+            prefixes.get(&(route.from.as_slice(), route.via)).cloned().unwrap_or_default()
         } else {
             plan.visitors(route).prefixes().iter().map(ToString::to_string).collect()
         },

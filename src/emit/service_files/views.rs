@@ -7,7 +7,7 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use super::routes::{RouteView, route_view};
+use super::routes::{Admitted, RouteView, route_view};
 use crate::emit::Context;
 use crate::model::{
     Door, EndpointId, Machine, Model, Network, Protocol, Route, Service, ServiceId, State, ZoneId,
@@ -138,10 +138,11 @@ pub(super) fn lab(plan: &Plan<'_>) -> Value {
     let model = plan.model;
     let info = &model.lab;
     // Many routes are open to the same zones, and splitting their prefixes takes a while.
-    let mut prefixes: BTreeMap<&[ZoneId], Vec<String>> = BTreeMap::new();
+    let mut prefixes = Admitted::new();
     for route in &plan.routes {
-        prefixes.entry(&route.from).or_insert_with(|| {
-            plan.joined(&route.from).prefixes().iter().map(ToString::to_string).collect()
+        prefixes.entry((&route.from, route.via)).or_insert_with(|| {
+            let admitted = plan.admitted(&route.from, route.via);
+            admitted.prefixes().iter().map(ToString::to_string).collect()
         });
     }
     let addresses = addresses(plan);

@@ -64,8 +64,9 @@ impl Rules {
         interface: Option<&str>,
     ) -> Vec<Passed> {
         let is_about = |rule: &&Rule| {
+            let comes_by = |name: &str| interface.is_some_and(|interface| named(interface, name));
             rule.to.is_none_or(|address| address == to)
-                && rule.interface.as_deref().is_none_or(|wanted| interface == Some(wanted))
+                && rule.interface.as_deref().is_none_or(comes_by)
         };
         // `ufw.sh` prepends refusals, so ufw meets them before what our rules allow.
         let rules = || self.0.at(transport, port).filter(is_about);
@@ -124,4 +125,12 @@ fn read(file: File<'_>, line: usize, text: &str) -> Result<Rule, Unreadable> {
         source: set_of(file.prefix(line, source)?),
         to,
     })
+}
+
+/// Returns whether an interface has a name, which may end in `+`.
+fn named(interface: &str, name: &str) -> bool {
+    match name.strip_suffix('+') {
+        Some(beginning) => interface.starts_with(beginning),
+        None => interface == name,
+    }
 }

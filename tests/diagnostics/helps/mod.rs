@@ -49,7 +49,7 @@ fn flows(lab: &Lab) -> BTreeSet<String> {
     let line = |flow: &Flow| {
         let from = match flow.from {
             FlowSource::Zone(zone) => plan.model[zone].name.as_str(),
-            FlowSource::Containers(_) => "containers",
+            FlowSource::Containers(_) | FlowSource::Neighbours(_) => "containers",
         };
         format!("{from} → {}:{} {:?}\n", plan.model[flow.to].name, flow.ports, flow.transport)
     };

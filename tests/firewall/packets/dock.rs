@@ -52,7 +52,7 @@ impl Dock {
     pub fn network<'p>(plan: &'p Plan<'_>, id: MachineId) -> Option<&'p ContainerNetwork> {
         let connecting = plan.inbound(id).find_map(|flow| match flow.from {
             FlowSource::Containers(service) => Some(service),
-            FlowSource::Zone(_) => None,
+            FlowSource::Zone(_) | FlowSource::Neighbours(_) => None,
         });
         let networks = &plan.machine(id).networks.list;
         let own = || networks.iter().filter(|network| network.service.is_some());
