@@ -61,7 +61,7 @@ fn guests_are_backed_up_as_a_whole_at_their_time() {
          --prune-backups keep-weekly=4,keep-monthly=3 --quiet 1\n\
          --all 1 --exclude 200 --bwlimit 51200 --storage nas --mode snapshot --compress zstd \
          --prune-backups keep-last=2,keep-weekly=5,keep-monthly=3 --quiet 1\n\
-         labwright_vzdump_last_run_success{job=\"vzdump\"} 0\n",
+         labwright_vzdump_last_run_success{vzdump=\"vzdump\"} 0\n",
         "{}",
         text(&answer.stderr)
     );
