@@ -284,3 +284,55 @@ fn what_a_person_does_once_a_service_runs_is_listed_to_be_ticked_off() {
     assert!(runbook.contains("make `ada`") && !runbook.contains("shut"), "{runbook}");
     assert!(!read("").contains("by hand once it runs"));
 }
+
+/// What is only found out with a screen at the board, or without the internet, is said before.
+#[test]
+fn a_board_and_a_router_that_is_a_guest_are_set_up_as_they_are() {
+    let lab = |hardware: &str, device: &str| {
+        format!(
+            r#"
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
+router wall on=lan address="192.168.1.1"
+host pi kind=debian arch=arm64 {{
+    hardware "{hardware}" cores=4 memory="8GiB"
+    os debian-13
+    address lan "192.168.1.9" nic=eth0
+    ssh from=lan
+}}
+host pve kind=proxmox version="8.4" {{
+    address lan "192.168.1.2" nic=enp1s0 bridge=vmbr0
+    ssh from=lan
+    {device}
+}}
+vm wall id=101 on=pve kind=appliance {{
+    cores 1
+    memory "1GiB"
+    disk root size="8GiB"
+    address lan "192.168.1.1"
+    image "local:iso/wall.iso"
+    {}
+}}
+"#,
+            if device.is_empty() { "" } else { "passthrough card" }
+        )
+    };
+    let read = |lab: &str, machine: &str| {
+        let lab = format!("edition 1\nlab home version=\"1.0\"\n{lab}");
+        super::lab::compile(&[("lab.kdl", &lab)]).text(machine, "RUNBOOK.md").to_owned()
+    };
+    let board = lab("Raspberry Pi 5", "");
+    let page = read(&board, "pi");
+    for word in ["Raspberry Pi OS Lite (64-bit", "`ssh`", "`cgroup_enable=memory`", "`eth0`"] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+    let other = read(&lab("Dell OptiPlex 7040", ""), "pi");
+    assert!(other.contains("Install its system;") && !other.contains("Raspberry"), "{other}");
+
+    // The installer of such a system draws on a screen, and nothing on a serial line.
+    let wall = read(&board, "wall");
+    assert!(!wall.contains("qm terminal"), "{wall}");
+    let alone = "Its only network card is in the lab's network";
+    assert!(read(&board, "pve").contains(alone), "{}", read(&board, "pve"));
+    let device = "device card pci=\"0000:03:00.0\"";
+    assert!(!read(&lab("Raspberry Pi 5", device), "pve").contains(alone));
+}

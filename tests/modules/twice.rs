@@ -1,7 +1,8 @@
 //! Holds what modules tell people against what they declare: a port, a folder or a container that
 //! stands in both must be derived, so that the text is right where the lab says otherwise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::{library, names};
 
@@ -138,4 +139,53 @@ fn no_database_has_a_major_version_of_its_own() {
         let module = std::fs::read_to_string(path).expect("a module.kdl");
         assert!(!module.contains(" major="), "{name}");
     }
+}
+
+/// Returns the files of the repository below a folder that people read, or that texts are made of.
+fn files_of_people(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            files_of_people(&path, found);
+        } else if ["kdl", "md", "j2", "sh"].contains(&ending) {
+            found.push(path);
+        }
+    }
+}
+
+/// What a person types today must be what runs tomorrow: without a version, an image is another
+/// one at each pull.
+#[test]
+fn a_command_to_type_names_the_image_that_the_module_has() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut usual = BTreeMap::new();
+    for name in names() {
+        let path = library().join(&name).join("module.kdl");
+        let module = std::fs::read_to_string(path).expect("a module.kdl");
+        for image in following(&module, "default \"", &['"']) {
+            if let Some((repository, tag)) = image.rsplit_once(':') {
+                usual.insert(repository.to_owned(), tag.to_owned());
+            }
+        }
+    }
+    let (mut typed, mut files) = (0, Vec::new());
+    for folder in ["docs", "modules", "src"] {
+        files_of_people(&here.join(folder), &mut files);
+    }
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("a file");
+        for command in following(&text, "docker run ", &['`', '"', '\n']) {
+            typed += 1;
+            let image = command.split(' ').find(|word| word.contains('/') || word.contains('{'));
+            let image = image.unwrap_or_else(|| panic!("{}: {command}", path.display()));
+            if image.starts_with('{') {
+                continue; // the lab's own
+            }
+            let (repository, tag) = image.rsplit_once(':').unwrap_or((image, ""));
+            let known = usual.get(repository).map(String::as_str);
+            assert_eq!(Some(tag), known, "{}: {command}", path.display());
+        }
+    }
+    assert!(typed >= 2, "{typed} commands");
 }

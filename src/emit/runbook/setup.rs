@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::repositories;
 use super::step::Step;
 use crate::format::shell_word;
-use crate::model::{Machine, MachineId, MachineKind, Model, Pool};
+use crate::model::{Machine, MachineId, MachineKind, Model, NetworkId, Pool};
 use crate::plan::capacity::for_the_system;
 use crate::plan::joined::{partition_label, takes_part_of};
 use crate::plan::{Client, MachinePlan, Plan};
@@ -66,10 +66,7 @@ pub fn steps<'p>(plan: &'p Plan<'p>, id: MachineId, archive: Archive<'p>) -> Vec
             steps.push(setting.updates());
             steps.extend(setting.iommu());
         }
-        MachineKind::Debian => steps.push(Step::new(
-            "Install its system; the files in cloud-init/ set it up at the first boot, or say \
-                 what to set up by hand.",
-        )),
+        MachineKind::Debian => steps.push(setting.system()),
         MachineKind::Unmanaged => {
             steps.push(Step::new("Set it up by its own manual, with the address above."));
             steps.extend(setting.exports());
@@ -112,6 +109,29 @@ impl Setting<'_> {
         } else {
             Step::new("The bundle of ").says(host).says(&format!(" has made it, as number {id}."))
         })
+    }
+
+    fn system(&self) -> Step {
+        let model = self.machine.hardware.as_ref().map(|hardware| hardware.model.as_str());
+        if !model.is_some_and(|model| model.contains("Raspberry Pi")) {
+            return Step::new(
+                "Install its system; the files in cloud-init/ set it up at the first boot, or say \
+                 what to set up by hand.",
+            );
+        }
+        Step::new(
+            "Write Raspberry Pi OS Lite (64-bit, the one of the system above) to what it starts \
+             from. On the first partition there, put the files of cloud-init/ in the place of \
+             those of their names, make an empty file ",
+        )
+        .code("ssh")
+        .says(", without which no server of ssh starts, and add ")
+        .code("cgroup_enable=memory")
+        .says(" to the line of ")
+        .code("cmdline.txt")
+        .says(", without which limits of memory do nothing. Its network card is called ")
+        .code("eth0")
+        .says(" there.")
     }
 
     fn firmware(&self) -> Option<Step> {
@@ -354,19 +374,33 @@ impl Setting<'_> {
     fn router(&self) -> Option<Step> {
         let router = &self.model[self.planned.router_guest?];
         let id = router.guest.as_ref()?.id;
+        let step = Step::new(&router.name)
+            .says(&format!(" (number {id}) is the way of "))
+            .says(&self.machine.name)
+            .says(
+                " to the internet, so it is made first. Start it, set it up on its console in the \
+                 web interface, and apply the bundle once more: that makes the other guests, whose \
+                 images come from the internet.",
+            );
+        let step = if has_one_leg(router) {
+            step.says(
+                " Its only network card is in the lab's network, so give it another one before, \
+                 which leads to the internet.",
+            )
+        } else {
+            step
+        };
         Some(
-            Step::new(&router.name)
-                .says(&format!(" (number {id}) is the way of "))
-                .says(&self.machine.name)
-                .says(
-                    " to the internet, so it is made first. Start it, set it up on its console, \
-                     and apply the bundle once more: that makes the other guests, whose images \
-                     come from the internet.",
-                )
-                .run(&format!("qm start {id}"))
+            step.run(&format!("qm start {id}"))
                 .run(&format!("labctl apply {}", self.archive.file())),
         )
     }
+}
+
+/// Returns whether a router has one network card, and no device of its host that may be another.
+fn has_one_leg(router: &Machine) -> bool {
+    let networks: BTreeSet<NetworkId> = router.networks().collect();
+    networks.len() < 2 && router.guest.as_ref().is_some_and(|guest| guest.passthrough.is_empty())
 }
 
 /// Returns the release of Debian below a version of Proxmox, and how its archive names the key.
