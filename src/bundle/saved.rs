@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::agree::{COMPOSE, differ, rows, unquoted};
 use super::claims::{LIST, words};
+use crate::model::Engine;
 
 const DATABASES: &str = "payload/kept/databases.tsv";
 const PLACES: &str = "payload/kept/places.tsv";
@@ -116,7 +117,8 @@ fn listed(script: &str) -> Vec<Listed> {
             value.map(str::to_owned)
         };
         let engine = value("engine")?;
-        let is_on_disk = matches!(engine.as_str(), "sqlite" | "folder");
+        let mut known = Engine::ALL.into_iter();
+        let is_on_disk = known.any(|known| known.name() == engine && known.is_on_disk());
         Some(Listed {
             service: value("service")?,
             name: words(name).first()?.clone(),

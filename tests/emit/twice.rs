@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use labwright::model::Engine;
+
 /// Our own folders, locks and files on a machine. Each is spelled like this wherever it stands.
 const OWN: &[&str] = &[
     "/etc/labwright",
@@ -111,4 +113,17 @@ fn measurements_that_are_written_are_cleaned_up() {
     }
     let expected = ["backup", "dumps", "sync", "vzdump"].map(str::to_owned);
     assert_eq!(kinds, BTreeSet::from(expected));
+}
+
+/// labctl refuses a table with a kind of database that it does not know.
+#[test]
+fn labctl_knows_every_kind_of_database() {
+    let mut kinds = Engine::ALL.map(Engine::name);
+    kinds.sort_unstable();
+    let known = format!("$4 ~ /^({})$/", kinds.join("|"));
+    let (_, table) = texts()
+        .into_iter()
+        .find(|(path, _)| path.ends_with("labctl/parts/tables.sh"))
+        .expect("what reads the tables");
+    assert!(table.contains(&known), "{known}");
 }

@@ -34,7 +34,7 @@ function all(    i) { for (i = 1; i <= NF; i++) if ($i == "") return 0; return 1
 function sound() {
     if (table == "kept/writers.tsv") return NF == 3 && name($1) && name($2) && $3 ~ /^(one-way|reversible)$/
     if (table == "kept/databases.tsv")
-        return NF == 7 && name($1) && name($2) && name($3) && $4 ~ /^(folder|mariadb|postgres|sqlite)$/ && ($5 == "-" || name($5)) && ($6 == "-" || path($6)) && $7 ~ /^(needed|optional)$/
+        return NF == 7 && name($1) && name($2) && name($3) && $4 ~ /^(folder|mariadb|postgres|sqlite|undeclared)$/ && ($5 == "-" || name($5)) && ($6 == "-" || path($6)) && $7 ~ /^(needed|optional)$/
     if (table == "kept/places.tsv") {
         if (NF != 4 || !name($1) || !path($4)) return 0
         if ($2 == "folder") return $3 == "-"
