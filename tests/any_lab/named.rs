@@ -137,3 +137,75 @@ fn names_of_every_sort_that_can_not_meet_are_taken() {
         assert_eq!(built(sort, [("a", "c"), ("a", "d")]), Ok([true, true]), "{}", sort.0);
     }
 }
+
+/// Zones whose names, with what is added to them, look like those of others; two are too long for a
+/// set of nftables or Proxmox.
+const ZONES: &[&str] = &[
+    "lan",
+    "lan-4",
+    "lan-4-except",
+    "lan-6",
+    "clients",
+    "zone-lan",
+    "zone-lan-4",
+    "management",
+    "published",
+    "a-zone-whose-name-is-cut-off-at-its-vera",
+    "a-zone-whose-name-is-cut-off-at-its-verb",
+];
+
+#[test]
+fn sets_and_chains_of_firewalls_never_meet() {
+    let mut lab = "edition 1
+lab home version=\"2026.1\"
+admin ada { ssh-key \"ssh-ed25519 \
+AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }
+"
+    .to_owned();
+    for (number, zone) in ZONES.iter().enumerate() {
+        let _ = writeln!(
+            lab,
+            "network {zone} cidr=\"10.{number}.0.0/24\" cidr6=\"fd00:{number}::/64\""
+        );
+    }
+    let from = ZONES.join(",");
+    let _ = writeln!(
+        lab,
+        "host pve kind=proxmox version=\"8.4\" {{ hardware NUC cores=4 memory=\"16GiB\"
+address lan \"10.0.0.2\" nic=eno1 bridge=vmbr0; ssh from={from}; }}
+host box kind=debian {{ os debian-13; address lan \"10.0.0.3\"; ssh from={from}; }}
+vm guest id=101 on=pve {{ os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"
+address lan \"10.0.0.4\"; zone inside; ssh from={from}; }}"
+    );
+    let file = SourceFile { path: "lab.kdl".to_owned(), text: lab, layer: Layer::Lab };
+    let bundles = build(vec![file]).expect("a lab without errors");
+    let mut asked = 0;
+    for (name, archive) in &bundles {
+        let contents = read_archive(name, archive).expect("our own archive can be read");
+        for (path, bytes) in &contents.files {
+            let text = String::from_utf8_lossy(bytes);
+            let begins: &[&str] = match path.rsplit_once('.') {
+                Some((_, "nft")) => &["set ", "chain "],
+                Some((_, "fw")) => &["[IPSET ", "[group ", "[ALIASES"],
+                _ => continue,
+            };
+            let lines = text.lines().map(str::trim);
+            let named: Vec<&str> =
+                lines.filter(|line| begins.iter().any(|begin| line.starts_with(begin))).collect();
+            let mut once = named.clone();
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), named.len(), "{path}: {named:?}");
+            if path.contains("proxmox/firewall/") && !path.ends_with("/cluster.fw") {
+                continue;
+            }
+            // The prefix of each zone is there: no set has taken the place of another.
+            for number in 0..ZONES.len() {
+                asked += 1;
+                let prefix = format!("10.{number}.0.0/24");
+                assert!(text.contains(&prefix), "{path}: {prefix}");
+            }
+        }
+    }
+    assert!(asked >= 2 * ZONES.len(), "{asked} zones were looked for");
+}
