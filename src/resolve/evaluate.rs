@@ -162,7 +162,10 @@ impl Evaluator<'_, '_> {
                 data => Ok(data),
             },
             Value::Format(text) => self.scope.fill(text, secrets).map(Data::Text),
-            Value::Expression(text) => self.expressions.evaluate(text, self.scope),
+            Value::Expression(text) => match self.expressions.evaluate(text, self.scope)? {
+                Data::Text(text) => Ok(Data::Text(self.scope.kept(text))),
+                data => Ok(data),
+            },
             other => Ok(other.to_data()),
         }?;
         self.made.add(size(&data))?;

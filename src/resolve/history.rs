@@ -46,7 +46,8 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
                 .help("remove one of the two lines"),
             );
         }
-        if !of_kind(lab, node.key()).any(|block| block.key() == name) {
+        let last = last(lab, node.key(), name);
+        if !of_kind(lab, node.key()).any(|block| block.key() == last) {
             names::unknown(
                 &codes::UNKNOWN_NAME,
                 node.key(),
@@ -57,6 +58,21 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
             );
         }
     }
+}
+
+/// Returns the name that something has which was `name` and may have been moved on.
+fn last<'l>(lab: &'l Lab<'_>, kind: &str, name: &'l str) -> &'l str {
+    let is_from = |node: &&Block<'_>, name: &str| {
+        node.key() == kind && node.argument(1).and_then(Spanned::text) == Some(name)
+    };
+    let mut last = name;
+    // Names that have become one another have no last one.
+    for _ in &lab.moved {
+        let on = lab.moved.iter().find(|node| is_from(node, last));
+        let Some(to) = on.and_then(|node| node.property("to")?.text()) else { break };
+        last = to;
+    }
+    last
 }
 
 fn of_kind<'l, 's>(lab: &'l Lab<'s>, kind: &'l str) -> impl Iterator<Item = &'l Block<'s>> {

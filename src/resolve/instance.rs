@@ -67,6 +67,13 @@ pub fn draft<'s>(
         ("service", service_view(name, around)),
         ("container", Data::Record(containers.collect())),
     ]));
+    // What a service keeps stays where it is when the service gets another name.
+    let scope = match (lab.former.get(name), home.appdata()) {
+        (Some(former), Some(appdata)) => {
+            scope.keeping(format!("{appdata}/{name}"), format!("{appdata}/{former}"))
+        }
+        _ => scope,
+    };
     let reader =
         Reader { service: block, module: module.block, lab, services, scope: &scope, sources };
     let Given { options, spans: option_spans, faulty } = reader.read(&module.options, diagnostics);

@@ -204,6 +204,6 @@ impl Kept {
     pub fn remembered<'s>(self, lab: Lab<'s>, model: &Model) -> Remembered<'s> {
         let drafts = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let takes = lab.modules.iter().map(Takes::of).collect();
-        Remembered { visible: Visible::of(model), lab, drafts, takes }
+        Remembered { visible: Visible::of(&lab, model), lab, drafts, takes }
     }
 }

@@ -16,6 +16,9 @@ const LONGEST: usize = 1 << 20;
 pub struct Scope {
     names: BTreeMap<&'static str, Rc<Name>>,
     jinja: OnceCell<Jinja>,
+    /// The folder that has the service's name, and the one that has its former name and holds its
+    /// data.
+    former: Option<Rc<[String; 2]>>,
 }
 
 /// The value of a name, which scopes share; for expressions it is converted when one is evaluated.
@@ -38,14 +41,29 @@ impl Scope {
     /// Makes a scope.
     pub fn new(data: BTreeMap<&'static str, Data>) -> Self {
         let names = data.into_iter().map(|(name, value)| (name, Name::new(value))).collect();
-        Self { names, jinja: OnceCell::new() }
+        Self { names, jinja: OnceCell::new(), former: None }
+    }
+
+    /// Keeps what would be in the folder `own` in the folder `former`.
+    #[must_use]
+    pub fn keeping(self, own: String, former: String) -> Self {
+        Self { former: Some(Rc::new([own, former])), ..self }
+    }
+
+    /// Returns text, such as a path, with the folder that holds the data.
+    pub fn kept(&self, text: String) -> String {
+        let Some([own, former]) = self.former.as_deref() else { return text };
+        match text.strip_prefix(own.as_str()) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{former}{rest}"),
+            _ => text,
+        }
     }
 
     /// Returns a copy of the scope with another name.
     pub fn with(&self, name: &'static str, value: Data) -> Self {
         let mut names = self.names.clone();
         names.insert(name, Name::new(value));
-        Self { names, jinja: OnceCell::new() }
+        Self { names, jinja: OnceCell::new(), former: self.former.clone() }
     }
 
     /// Returns the names for an expression.
@@ -118,6 +136,6 @@ impl Scope {
             rest = &tail[end + 2..];
         }
         filled.push_str(rest);
-        Ok(filled)
+        Ok(self.kept(filled))
     }
 }

@@ -29,7 +29,7 @@ pub fn resolve(
     let prepared = lab.modules.iter().map(|_| OnceLock::new()).collect();
     let ask = lab.modules.iter().map(|_| OnceLock::new()).collect();
     let modules = Modules { blocks: &lab.modules, prepared, ask };
-    let visible = Visible::of(model);
+    let visible = Visible::of(lab, model);
     let homes: Vec<Home> = model.machines().map(|(id, _)| Home::of(model, id)).collect();
     let past = past.fitting(&visible);
     let maker =

@@ -1,9 +1,11 @@
 //! What the making of a service may look at: nothing else of the lab decides what it becomes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::views::{lab_view, machine_view};
 use crate::decl::advice::plain_name;
+use crate::decl::layer::Lab;
 use crate::decl::types::is_name;
 use crate::model::{Data, MachineId, Model, SecretId, ZoneKind};
 
@@ -22,11 +24,13 @@ pub struct Visible {
     pub networks: Vec<String>,
     /// The names of the zones, sorted, each with whether it is a machine.
     pub zones: Vec<(String, bool)>,
+    /// The first names of services that have another one now, by that.
+    pub former: BTreeMap<String, String>,
 }
 
 impl Visible {
     /// Returns what services may look at of a lab.
-    pub fn of(model: &Model) -> Self {
+    pub fn of(lab: &Lab<'_>, model: &Model) -> Self {
         let is_machine = |kind: ZoneKind| matches!(kind, ZoneKind::Machine(_));
         let zones = model.zones.iter().map(|zone| (zone.name.clone(), is_machine(zone.kind)));
         Self {
@@ -36,12 +40,16 @@ impl Visible {
             secrets: Secrets::of(model),
             networks: model.networks.iter().map(|network| network.name.clone()).collect(),
             zones: zones.collect(),
+            former: former(lab),
         }
     }
 
     /// Returns whether what every service sees is the same in another lab.
     pub fn is_common(&self, other: &Self) -> bool {
-        self.name == other.name && self.timezone == other.timezone && self.lab == other.lab
+        self.name == other.name
+            && self.timezone == other.timezone
+            && self.lab == other.lab
+            && self.former == other.former
     }
 
     /// Returns whether the lab has a network.
@@ -54,6 +62,24 @@ impl Visible {
         let found = self.zones.binary_search_by(|(name, _)| name.as_str().cmp(zone)).ok()?;
         self.zones.get(found).map(|(_, is_machine)| *is_machine)
     }
+}
+
+/// Lists the first names of the services that have another one now: one may have had several.
+fn former(lab: &Lab<'_>) -> BTreeMap<String, String> {
+    let services = lab.moved.iter().filter(|node| node.key() == "service");
+    let before: BTreeMap<&str, &str> = services
+        .filter_map(|node| Some((node.property("to")?.text()?, node.argument(1)?.text()?)))
+        .collect();
+    let first = |name: &&str| {
+        // Two could each have become the other.
+        let mut known = BTreeSet::from([*name]);
+        let mut first = *name;
+        while let Some(former) = before.get(first).filter(|former| known.insert(former)) {
+            first = former;
+        }
+        first.to_owned()
+    };
+    before.keys().map(|name| ((*name).to_owned(), first(name))).collect()
 }
 
 /// The most secrets that are looked at for an unknown name, so that many unknown names take no
@@ -99,6 +125,12 @@ impl Home {
     /// Looks at a machine.
     pub fn of(model: &Model, id: MachineId) -> Self {
         Self { id, address: model[id].address(), view: machine_view(model, id) }
+    }
+
+    /// Returns the folder below which its services keep their data.
+    pub fn appdata(&self) -> Option<&str> {
+        let Data::Record(view) = &self.view else { return None };
+        view.get("appdata")?.as_text()
     }
 
     /// Returns whether a service sees the same of another machine.

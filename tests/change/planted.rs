@@ -302,9 +302,9 @@ planted! {
         [("services.kdl", "service jellyfin on=intranet {",
           "service films module=jellyfin on=intranet {"),
          ("services.kdl", "", "moved service jellyfin to=films\n")],
-        "data",
+        "restarts",
         [("name of service films: jellyfin -> films", "service films module=jellyfin"),
-         ("config of films: /mnt/appdata/jellyfin/config", "service films module=jellyfin")];
+         ("container films on intranet is created anew", "service films module=jellyfin")];
     another_major_version_of_a_database: HOME,
         [("services.kdl", "service immich on=intranet {\n",
           "service immich on=intranet {\n    database-image \

@@ -1,9 +1,11 @@
 //! Nothing is gone or new that merely has another name or is at another path.
 
+use labwright::change::class::Class;
 use labwright::change::compare::{Entry, states};
 use labwright::change::edits::Documents;
-use labwright::change::facts::Family;
+use labwright::change::facts::{Family, Renames};
 use labwright::change::likely::Likely;
+use labwright::change::state::State;
 use labwright::change::{lines, text};
 use labwright::source::{Layer, Sources};
 use labwright::why::candidates::{Candidate, Candidates, Part};
@@ -13,7 +15,7 @@ use super::formats::LOOK;
 use super::{compare, edit, shipped};
 
 /// Folders and files have the names that the lab and modules give them.
-const NAMED_BY_PATH: [Family; 4] = [Family::Files, Family::Mode, Family::Mount, Family::OneWay];
+const NAMED_BY_PATH: [Family; 3] = [Family::Files, Family::Mode, Family::OneWay];
 
 #[test]
 fn nothing_is_gone_or_new_that_has_another_name() {
@@ -42,6 +44,10 @@ fn nothing_is_gone_or_new_that_has_another_name() {
             let documents = Documents::parse(&was, &is);
             let Ok((old, new, _)) = states(&was, &is, &documents) else { continue };
             renamed += 1;
+            let moved = old.facts.iter().filter(|(key, value)| {
+                key.family == Family::State && new.facts.get(key) != Some(value)
+            });
+            found.extend(moved.map(|(key, _)| format!("{lab}: {kind} {name}: elsewhere: {key:?}")));
             let is_path = |family| NAMED_BY_PATH.contains(&family);
             for (state, other, how) in [(&old, &new, "gone"), (&new, &old, "new")] {
                 let lost = state.facts.keys().filter(|key| !other.facts.contains_key(key));
@@ -138,4 +144,24 @@ fn states_that_move_with_their_folder_share_a_line() {
     let exact =
         |entry: &Entry| entry.is.as_ref().is_some_and(|is| is.contains("/srv/data/grafana"));
     assert!(found.entries.iter().any(exact));
+}
+
+/// What has had several names keeps what it had under the first.
+#[test]
+fn data_stays_through_several_names() {
+    let mut was = shipped("media-server-home");
+    edit(&mut was, "services.kdl", "service grafana on", "service gra module=grafana on");
+    edit(&mut was, "services.kdl", "", "moved service grafana to=gra\n");
+    let mut is = was.clone();
+    edit(&mut is, "services.kdl", "service gra module", "service graf module");
+    edit(&mut is, "services.kdl", "", "moved service gra to=graf\n");
+    let found = compare(&was, &is);
+    let said: Vec<String> = found.entries.iter().map(lines::said).collect();
+    assert!(said.iter().any(|line| line == "name of service graf: gra -> graf"), "{said:?}");
+    assert!(!found.entries.iter().any(|entry| entry.class == Class::Data), "{said:?}");
+    let sources = Sources::with_standard_library(is);
+    let state = State::build(&sources, &Renames::default()).expect("the lab builds");
+    let kept =
+        state.facts.iter().find(|(key, _)| key.family == Family::State && key.name == "graf");
+    assert!(kept.expect("a state").1.starts_with("/mnt/appdata/grafana on "), "{kept:?}");
 }

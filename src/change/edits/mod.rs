@@ -134,7 +134,7 @@ impl<'s> Documents<'s> {
         let names = nodes
             .filter_map(matching::moved_words)
             .map(|(kind, from, to)| ((kind.to_owned(), from.to_owned()), to.to_owned()));
-        Renames::of(names.collect())
+        Renames::of(&names.collect())
     }
 }
 

@@ -16,8 +16,18 @@ pub struct Renames {
 
 impl Renames {
     /// Takes new names over, by kind and old name.
-    pub fn of(names: BTreeMap<(String, String), String>) -> Self {
-        Self { names, keys: BTreeMap::new() }
+    pub fn of(names: &BTreeMap<(String, String), String>) -> Self {
+        // What has had several names has the last one.
+        let last = |kind: &String, name: &String| {
+            let mut last = name.clone();
+            for _ in names {
+                let Some(next) = names.get(&(kind.clone(), last.clone())) else { break };
+                last.clone_from(next);
+            }
+            last
+        };
+        let all = names.iter().map(|(old, new)| (old.clone(), last(&old.0, new)));
+        Self { names: all.collect(), keys: BTreeMap::new() }
     }
 
     /// Returns the new names, by kind and old name.

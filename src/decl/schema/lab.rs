@@ -230,7 +230,9 @@ static ACCEPT: NodeSchema = NodeSchema::new(
 
 static MOVED: NodeSchema = NodeSchema::new(
     "moved",
-    "Says that an entity has a new name and keeps its data.",
+    "Says that an entity has a new name and keeps its data. What a service keeps in a folder with \
+     its name below `appdata` stays there, so this node stays as long as the folder has the old \
+     name.",
     "moved service jelly to=jellyfin",
 )
 .arguments(&[
