@@ -23,7 +23,7 @@ impl Likely {
 
     /// Says what it may be, before [`Self::moved`].
     pub fn question(&self) -> String {
-        format!("if {} is what {} was, it keeps its data with", self.is, self.was)
+        format!("{} may be what {} was: it keeps its data with", self.is, self.was)
     }
 }
 

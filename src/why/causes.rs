@@ -144,17 +144,17 @@ fn of_nodes(search: &Search<'_>, candidates: &Candidates, nodes: Vec<Indexed<'_>
                 outer.push(node);
             }
         }
-        let tried: Vec<(Indexed<'_>, Tried)> =
+        let tried: Vec<(Indexed<'_>, Outcome)> =
             outer.into_par_iter().map(|node| (node, without(search, candidates, node.1))).collect();
         let mut idle: Vec<&Candidate> = Vec::new();
         for ((index, candidate), tried) in tried {
             match tried {
-                Tried::Needed(proof) => {
+                Outcome::Needed(proof) => {
                     let proofs = vec![proof];
                     found.push(Cause { candidate: index, proofs, confirmed: false });
                 }
-                Tried::Idle => idle.push(candidate),
-                Tried::Wrong => {}
+                Outcome::Idle => idle.push(candidate),
+                Outcome::Wrong => {}
             }
         }
         inner.retain(|(_, node)| !idle.iter().any(|outer| outer.contains(node)));
@@ -164,7 +164,7 @@ fn of_nodes(search: &Search<'_>, candidates: &Candidates, nodes: Vec<Indexed<'_>
 }
 
 /// What becomes of a lab without a node.
-enum Tried {
+enum Outcome {
     /// The lines are others.
     Needed((Vec<Edit>, Effect)),
     /// The lines are the same.
@@ -173,13 +173,13 @@ enum Tried {
     Wrong,
 }
 
-fn without(search: &Search<'_>, candidates: &Candidates, candidate: &Candidate) -> Tried {
-    let Some(edits) = candidate.edits.first() else { return Tried::Idle };
+fn without(search: &Search<'_>, candidates: &Candidates, candidate: &Candidate) -> Outcome {
+    let Some(edits) = candidate.edits.first() else { return Outcome::Idle };
     match search.effect(edits) {
-        Ok(effect) if effect.lines.is_empty() => Tried::Idle,
-        Ok(effect) => Tried::Needed((edits.clone(), effect)),
+        Ok(effect) if effect.lines.is_empty() => Outcome::Idle,
+        Ok(effect) => Outcome::Needed((edits.clone(), effect)),
         wrong => along::own_effect(search, candidates, candidate, edits, wrong)
-            .map_or(Tried::Wrong, Tried::Needed),
+            .map_or(Outcome::Wrong, Outcome::Needed),
     }
 }
 

@@ -210,9 +210,11 @@ struct Tried {
 type Differing = [BTreeMap<String, Vec<u8>>; 2];
 
 fn attempt(place: &Place, field: &Field, index: Option<usize>) -> Option<Tried> {
-    // A place in a container is a path, though the module may also write another word.
+    // A place in a container is a path, though the module may also write another word, and so is
+    // that of an endpoint, though it may have a question in it.
     let is_mount = place.node.name == "mount" && field.ty == Type::Text;
-    let ty = if is_mount { Type::Path } else { field.ty };
+    let is_page = place.node.name == "provides" && field.name == "path";
+    let ty = if is_mount || is_page { Type::Path } else { field.ty };
     let (before, after) = frame(ty)?;
     let info = place.around.last().map(|around| format!("in={}", around.name));
     let name = format!("{} {}", place.name(), field.name);

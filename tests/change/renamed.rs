@@ -6,7 +6,7 @@ use labwright::change::edits::Documents;
 use labwright::change::facts::{Family, Renames};
 use labwright::change::likely::Likely;
 use labwright::change::state::State;
-use labwright::change::{lines, text};
+use labwright::change::{html, json, lines, markdown, text};
 use labwright::source::{Layer, Sources};
 use labwright::why::candidates::{Candidate, Candidates, Part};
 use labwright::why::edit::apply;
@@ -72,6 +72,11 @@ fn a_new_name_without_moved_is_pointed_out() {
         let found = compare(&was, &is);
         let shown = text::write(&found, LOOK);
         assert_eq!(shown.contains("\nhint "), !found.likely.is_empty(), "{shown}");
+        let json = json::write(&found).expect("JSON");
+        assert_eq!(json.contains("\"likelyMoved\": []"), found.likely.is_empty(), "{json}");
+        for page in [markdown::write(&found), html::write(&found).expect("a page")] {
+            assert_eq!(page.contains("<code>moved "), !found.likely.is_empty(), "{page}");
+        }
         found.likely.iter().map(Likely::moved).collect::<Vec<_>>()
     };
     let service = ("services.kdl", "service grafana on", "service graf module=grafana on");

@@ -354,10 +354,13 @@ fn a_bundle_of_another_machine_lab_or_time_is_refused() {
         assert_eq!(machine.read(&state("log")), log, "a plan touches nothing, not even the log");
         let mut other = Payload::later();
         other.machine = "extranet";
-        machine
-            .apply(&machine.bundle(&other))
-            .exits(3)
-            .says("this machine is `intranet`, the bundle is for `extranet`");
+        let bundle = machine.bundle(&other);
+        let refused = machine.apply(&bundle);
+        refused.exits(3).says("this machine is `intranet`, the bundle is for `extranet`");
+        // As it says, a machine may have a new name.
+        machine.write(&state("machine"), "extranet\n");
+        machine.plan(&bundle).exits(0).says("home, extranet");
+        machine.write(&state("machine"), "intranet\n");
         let mut other = Payload::later();
         other.lab = "work";
         machine

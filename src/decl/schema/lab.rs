@@ -232,7 +232,8 @@ static MOVED: NodeSchema = NodeSchema::new(
     "moved",
     "Says that an entity has a new name and keeps its data. What a service keeps in a folder with \
      its name below `appdata` stays there, so this node stays as long as the folder has the old \
-     name.",
+     name. A machine takes bundles for its old name until somebody writes the new one into the \
+     file that labctl names.",
     "moved service jelly to=jellyfin",
 )
 .arguments(&[

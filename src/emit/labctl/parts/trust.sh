@@ -23,7 +23,7 @@ check_identity() {
         folder=${file%/machine}
         [ "${folder##*/}" = "$lab" ] || refuse "this machine belongs to the lab \`${folder##*/}\`, the bundle to \`$lab\` (remove $file to give the machine away)"
         read -r is <"$file" || is=''
-        [ "$is" = "$machine" ] || refuse "this machine is \`$is\`, the bundle is for \`$machine\` ($file)"
+        [ "$is" = "$machine" ] || refuse "this machine is \`$is\`, the bundle is for \`$machine\` (if that is its new name, write it into $file)"
     done
     use_lab "$lab"
 }
