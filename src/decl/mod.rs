@@ -14,6 +14,7 @@ pub mod docker_words;
 pub mod grammar;
 pub mod layer;
 mod merge;
+pub mod moved;
 mod owned;
 pub mod pattern;
 mod profiles;

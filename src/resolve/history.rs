@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{codes, names};
 use crate::decl::Block;
 use crate::decl::layer::Lab;
+use crate::decl::moved::last_names;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::source::Spanned;
 
@@ -30,6 +31,11 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
             .help(format!("remove the `{}`, or this line", node.key())),
         );
     }
+    let next = lab.moved.iter().filter_map(|node| {
+        let [from, to] = [node.argument(1)?.text()?, node.property("to")?.text()?];
+        Some([from, to].map(|name| (node.key(), name)).into())
+    });
+    let last = last_names(&next.collect());
     let mut taken = BTreeMap::new();
     for node in &lab.moved {
         let Some((to, name)) = node.property("to").and_then(|to| Some((to, to.text()?))) else {
@@ -46,7 +52,8 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
                 .help("remove one of the two lines"),
             );
         }
-        let last = last(lab, node.key(), name);
+        // It may have been moved on.
+        let last = last.get(&(node.key(), name)).map_or(name, |(_, last)| last);
         if !of_kind(lab, node.key()).any(|block| block.key() == last) {
             names::unknown(
                 &codes::UNKNOWN_NAME,
@@ -58,21 +65,6 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
             );
         }
     }
-}
-
-/// Returns the name that something has which was `name` and may have been moved on.
-fn last<'l>(lab: &'l Lab<'_>, kind: &str, name: &'l str) -> &'l str {
-    let is_from = |node: &&Block<'_>, name: &str| {
-        node.key() == kind && node.argument(1).and_then(Spanned::text) == Some(name)
-    };
-    let mut last = name;
-    // Names that have become one another have no last one.
-    for _ in &lab.moved {
-        let on = lab.moved.iter().find(|node| is_from(node, last));
-        let Some(to) = on.and_then(|node| node.property("to")?.text()) else { break };
-        last = to;
-    }
-    last
 }
 
 fn of_kind<'l, 's>(lab: &'l Lab<'s>, kind: &'l str) -> impl Iterator<Item = &'l Block<'s>> {

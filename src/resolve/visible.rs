@@ -1,11 +1,12 @@
 //! What the making of a service may look at: nothing else of the lab decides what it becomes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::views::{lab_view, machine_view};
 use crate::decl::advice::plain_name;
 use crate::decl::layer::Lab;
+use crate::decl::moved::last_names;
 use crate::decl::types::is_name;
 use crate::model::{Data, MachineId, Model, SecretId, ZoneKind};
 
@@ -70,16 +71,8 @@ fn former(lab: &Lab<'_>) -> BTreeMap<String, String> {
     let before: BTreeMap<&str, &str> = services
         .filter_map(|node| Some((node.property("to")?.text()?, node.argument(1)?.text()?)))
         .collect();
-    let first = |name: &&str| {
-        // Two could each have become the other.
-        let mut known = BTreeSet::from([*name]);
-        let mut first = *name;
-        while let Some(former) = before.get(first).filter(|former| known.insert(former)) {
-            first = former;
-        }
-        first.to_owned()
-    };
-    before.keys().map(|name| ((*name).to_owned(), first(name))).collect()
+    let first = last_names(&before).into_iter();
+    first.map(|(name, first)| (name.to_owned(), first.to_owned())).collect()
 }
 
 /// The most secrets that are looked at for an unknown name, so that many unknown names take no

@@ -294,7 +294,7 @@ fn containers_meet_only_where_the_lab_says() {
     check(&machine);
 
     machine.reboot();
-    machine.sh("until [ \"$(docker ps --quiet | wc -l)\" = 7 ]; do sleep 0.2; done");
+    machine.sh("until [ \"$(docker ps --quiet | wc -l)\" = 8 ]; do sleep 0.2; done");
     check(&machine);
 
     // The place of the older release's network is still free, so a machine can go back to it.

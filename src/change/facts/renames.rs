@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Facts, Family, Key};
+use crate::decl::moved::last_names;
 
 /// New names of entities.
 #[derive(Debug, Clone, Default)]
@@ -18,15 +19,9 @@ impl Renames {
     /// Takes new names over, by kind and old name.
     pub fn of(names: &BTreeMap<(String, String), String>) -> Self {
         // What has had several names has the last one.
-        let last = |kind: &String, name: &String| {
-            let mut last = name.clone();
-            for _ in names {
-                let Some(next) = names.get(&(kind.clone(), last.clone())) else { break };
-                last.clone_from(next);
-            }
-            last
-        };
-        let all = names.iter().map(|(old, new)| (old.clone(), last(&old.0, new)));
+        let pairs = names.iter().map(|((kind, old), new)| ((kind, old), (kind, new)));
+        let all = last_names(&pairs.collect()).into_iter();
+        let all = all.map(|((kind, old), (_, new))| ((kind.clone(), old.clone()), new.clone()));
         Self { names: all.collect(), keys: BTreeMap::new() }
     }
 
