@@ -286,21 +286,31 @@ struct Server {
     container: String,
 }
 
-/// Lists the databases of the script that dumps them.
-fn databases(script: &str) -> Vec<Server> {
+/// Lists what the script of dumps lists: the name of each database, and its variables.
+pub fn listed(script: &str) -> Vec<(String, BTreeMap<String, String>)> {
+    let script = script.replace(" \\\n", " ");
     let found = script.lines().filter_map(|line| {
         let (name, rest) = line.trim_start().split_once(") service=")?;
-        let assigned = words(&format!("service={rest}"));
-        let value = |key: &str| {
-            let value = assigned.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-            value.map(str::to_owned)
-        };
-        let engine = value("engine")?;
+        let mut variables = BTreeMap::new();
+        for word in words(&format!("service={rest}")) {
+            if let Some((variable, value)) = word.split_once('=') {
+                variables.entry(variable.to_owned()).or_insert_with(|| value.to_owned());
+            }
+        }
+        Some((words(name).first()?.clone(), variables))
+    });
+    found.collect()
+}
+
+/// Lists the databases of the script that dumps them.
+fn databases(script: &str) -> Vec<Server> {
+    let found = listed(script).into_iter().filter_map(|(name, mut variables)| {
+        let engine = variables.remove("engine")?;
         Some(Server {
-            name: words(name).first()?.clone(),
-            service: value("service")?,
+            name,
+            service: variables.remove("service")?,
             engine: Engine::ALL.into_iter().find(|known| known.name() == engine)?,
-            container: value("container")?,
+            container: variables.remove("container")?,
         })
     });
     found.collect()

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::agree::{COMPOSE, differ, rows, unquoted};
-use super::claims::{LIST, words};
+use super::claims::{LIST, listed};
 use crate::model::Engine;
 
 const DATABASES: &str = "payload/kept/databases.tsv";
@@ -39,7 +39,7 @@ struct Container {
 pub fn check(files: &Files) -> Result<(), String> {
     let text = |path: &str| files.get(path).map(|bytes| String::from_utf8_lossy(bytes));
     let read = |path: &str| text(path).unwrap_or_default().into_owned();
-    let listed = listed(&read(LIST));
+    let listed = databases(&read(LIST));
     let containers = containers(&read(COMPOSE));
     let table = read(WRITERS);
     let writers: BTreeSet<(&str, &str)> = table
@@ -107,21 +107,15 @@ impl Container {
     }
 }
 
-fn listed(script: &str) -> Vec<Listed> {
-    let script = script.replace(" \\\n", " ");
-    let found = script.lines().filter_map(|line| {
-        let (name, rest) = line.trim_start().split_once(") service=")?;
-        let assigned = words(&format!("service={rest}"));
-        let value = |key: &str| {
-            let value = assigned.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-            value.map(str::to_owned)
-        };
+fn databases(script: &str) -> Vec<Listed> {
+    let found = listed(script).into_iter().filter_map(|(name, mut variables)| {
+        let mut value = |variable: &str| variables.remove(variable);
         let engine = value("engine")?;
         let mut known = Engine::ALL.into_iter();
         let is_on_disk = known.any(|known| known.name() == engine && known.is_on_disk());
         Some(Listed {
             service: value("service")?,
-            name: words(name).first()?.clone(),
+            name,
             file: value("file")?,
             container: value("container").filter(|name| !name.is_empty()),
             path: value("database").filter(|_| is_on_disk),

@@ -238,6 +238,8 @@ fn finish(
     entries.sort_by(|a, b| {
         (a.class, a.rank, &a.machine, &a.subject).cmp(&(b.class, b.rank, &b.machine, &b.subject))
     });
+    // The sources of releases, which may have a `moved`, are not there.
+    let likely = if edits.is_empty() { Vec::new() } else { likely(&old.facts, &new.facts) };
     Comparison {
         was: title(old),
         is: title(new),
@@ -245,7 +247,7 @@ fn finish(
         entries,
         edits,
         idle,
-        likely: likely(&old.facts, &new.facts),
+        likely,
         scene: old
             .scene
             .as_ref()

@@ -98,10 +98,9 @@ fn joined(entries: &[Entry], named: usize) -> Vec<Line> {
         let (group, others): (Vec<&Entry>, Vec<&Entry>) = rest.into_iter().partition(same);
         rest = others;
         // Several that have moved along with the folder that they are in share the line of that.
-        let first = &match folders.filter(|_| group.len() > 1) {
-            Some((was, is)) => Entry { was: Some(was), is: Some(is), ..first.clone() },
-            None => first.clone(),
-        };
+        let moved = folders.filter(|_| group.len() > 1);
+        let moved = moved.map(|(was, is)| Entry { was: Some(was), is: Some(is), ..first.clone() });
+        let first = moved.as_ref().unwrap_or(first);
         let subjects: Vec<&str> = group.iter().map(|entry| entry.subject.as_str()).collect();
         let subject = listed(&subjects, named);
         let effect = if group.len() > 1 { plural(first.effect) } else { first.effect.to_owned() };

@@ -1,13 +1,13 @@
 //! Nothing is gone or new that merely has another name or is at another path.
 
 use labwright::change::class::Class;
-use labwright::change::compare::{Entry, states};
+use labwright::change::compare::{Entry, Input, compare as both, states};
 use labwright::change::edits::Documents;
 use labwright::change::facts::{Family, Renames};
 use labwright::change::likely::Likely;
 use labwright::change::state::State;
-use labwright::change::{html, json, lines, markdown, text};
-use labwright::source::{Layer, Sources};
+use labwright::change::{html, json, lines, markdown, release, text};
+use labwright::source::{Layer, SourceFile, Sources};
 use labwright::why::candidates::{Candidate, Candidates, Part};
 use labwright::why::edit::apply;
 
@@ -94,6 +94,21 @@ fn a_new_name_without_moved_is_pointed_out() {
     assert_eq!(hints(&host), ["moved host pve to=prox"]);
     let elsewhere = ("hosts.kdl", "192.168.1.100", "192.168.1.99");
     assert!(hints(&[&host[..], &[elsewhere]].concat()).is_empty());
+}
+
+/// A release does not say whether its lab has a `moved`.
+#[test]
+fn releases_get_no_hint() {
+    let was = shipped("media-server-home");
+    let mut is = was.clone();
+    edit(&mut is, "services.kdl", "service grafana on", "service graf module=grafana on");
+    edit(&mut is, "services.kdl", "", "moved service grafana to=graf\n");
+    let release = |files: Vec<SourceFile>| {
+        let built = release::build(&Sources::with_standard_library(files));
+        Input::Release(built.expect("the lab builds"))
+    };
+    let found = both(&release(was), &release(is)).expect("they can be compared");
+    assert!(found.differs() && found.likely.is_empty(), "{:?}", found.likely);
 }
 
 /// What has the old path in it has moved along, and is not lost.
