@@ -29,6 +29,14 @@ pub struct BackupPlan {
     pub check: Option<Cron>,
 }
 
+impl BackupPlan {
+    /// Returns the unit of systemd that runs a class of the backup service called `service`, or its
+    /// check, without the unit's ending.
+    pub fn unit(service: &str, what: &str) -> String {
+        format!("{service}-{what}")
+    }
+}
+
 /// A folder to back up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupSource {

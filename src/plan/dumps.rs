@@ -33,6 +33,13 @@ pub struct DumpJob {
     pub schedule: Cron,
 }
 
+impl DumpJob {
+    /// Returns the name of its unit of systemd and of its file of metrics, without their endings.
+    pub fn unit(&self) -> String {
+        format!("labwright-dumps-{}", self.class.name())
+    }
+}
+
 /// Plans the dumps of machines without a backup of their own. `services` are those of each machine.
 pub(super) fn jobs(
     model: &Model,

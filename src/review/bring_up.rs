@@ -205,7 +205,7 @@ fn backups<'p>(plan: &'p Plan<'p>) -> Vec<BackupRow<'p>> {
         let class = backup.schedule.keys().next()?;
         Some(BackupRow {
             machine: &plan.model[service.machine].name,
-            unit: format!("{}-{}.service", service.name, class.name()),
+            unit: format!("{}.service", BackupPlan::unit(&service.name, class.name())),
             scripts: scripts(service),
         })
     };

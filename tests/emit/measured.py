@@ -74,6 +74,8 @@ scraped = {
     "alertmanager": ask("http://127.0.0.1:9093/metrics"),
     "prometheus": ask("http://127.0.0.1:9090/metrics"),
     "postgres-exporter": ask("http://127.0.0.1:9187/metrics"),
+    "smartctl-exporter": open("/scrapes/smartctl.prom").read(),
+    "nut-exporter": open("/scrapes/nut.prom").read(),
 }
 assert "\npg_up 1" in scraped["postgres-exporter"], scraped["postgres-exporter"]
 assert "\nprobe_success 1" in scraped["probe:routes"], scraped["probe:routes"]
@@ -133,7 +135,7 @@ for job, text in scraped.items():
         labels = {f"exported_{key}" if key in own else key: value for key, value in labels.items()}
         series.setdefault(found[1], []).append((labels | home, *values))
 missing = {name for name in names if re.match("node_|container_|probe_|labwright_|pg_|prometheus_|"
-    "alertmanager_|cadvisor_", name)} - set(series) - {rule["record"] for rule in there}
+    "alertmanager_|cadvisor_|smartctl_|network_ups_", name)} - set(series) - {rule["record"] for rule in there}
 assert not missing, f"no exporter writes {missing}"
 
 def healthy(name, labels, kind, value, second, step):
@@ -154,7 +156,7 @@ def healthy(name, labels, kind, value, second, step):
         return f"{fixed[name]}x{WEEK // step}"
     if name == "container_cpu_cfs_periods_total" or name.endswith("_requests_total"):
         return f"{value}+600x{WEEK // step}"
-    if kind == "counter" and not re.search("fail|error|oom|throttled|retrans", name):
+    if kind == "counter" and not re.search("fail|error|oom|throttled|retrans|smartctl", name):
         return f"{value}+1x{WEEK // step}"
     return f"{value}x{WEEK // step}"
 
@@ -246,6 +248,23 @@ FAULTS = {
     "BackupRepositoryDamaged": {r"labwright_backup_check_success\{.*": "0"},
     "BackupNotChecked": {r"labwright_backup_check_timestamp_seconds\{.*": "-4000000"},
     "BackupRestoreDrillFailed": {r"labwright_backup_drill_success\{.*": "0"},
+    "FilesystemReadOnly": {r"node_filesystem_readonly\{.*": "0x30 1x90"},
+    "MountUnreadable": {r"node_filesystem_device_error\{.*timeout.*": "1"},
+    "RaidNotWhole": {r"node_md_disks\{.*active.*": "1"},
+    "MemoryErrors": {r"node_edac_uncorrectable_errors_total\{.*": "0x85 1x40"},
+    "ConnectionsExhausted": {r"node_nf_conntrack_entries\{.*": "65000"},
+    "BackupNotDrilled": {r"labwright_backup_drill_timestamp_seconds\{.*": "-4000000"},
+    "PoolUnwell": {r"labwright_pool_well\{.*": "0"},
+    "DiskFails": {r"smartctl_device_smart_status\{.*sda.*": "0"},
+    "DiskWarns": {r"smartctl_device_critical_warning\{.*": "4"},
+    "DiskLosesSectors": {r"smartctl_device_media_errors\{.*": "2x30 3x90"},
+    "DiskWornOut": {r"smartctl_device_percentage_used\{.*": "95"},
+    "DiskGone": {r"smartctl_devices\{.*": "2x30 1x90"},
+    "UpsOnBattery": {r"network_ups_tools_ups_status\{.*\"OB\".*": "1"},
+    "UpsBatteryLow": {r"network_ups_tools_ups_status\{.*\"LB\".*": "1"},
+    "UpsBatteryOld": {r"network_ups_tools_ups_status\{.*\"RB\".*": "1"},
+    "UpsOverloaded": {r"network_ups_tools_ups_status\{.*\"OVER\".*": "1"},
+    "UpsWithoutProtection": {r"network_ups_tools_ups_status\{.*\"BYPASS\".*": "1"},
     "PoolNotWhole": {r"node_zfs_zpool_state\{.*state=\"online\".*": "0"},
     "UnitFailed": {r"labwright_unit_failed\{.*": "1"},
     "UnitsUnseen": {r"labwright_units_timestamp_seconds\{.*": "-4000"},

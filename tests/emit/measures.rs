@@ -14,7 +14,7 @@ host pve kind=proxmox {
     address lan "192.168.1.5" nic=eth0
     disk a device="/dev/disk/by-id/a" size=(size)"1TB"
     pool tank disk=a {
-        dataset photos { snapshots hourly=24 daily=7; }
+        dataset photos backup=daily { snapshots hourly=24 daily=7; }
         dataset papers { snapshots monthly=3; }
         dataset gone { snapshots daily=1; }
         dataset films
@@ -22,7 +22,7 @@ host pve kind=proxmox {
 }
 host bare kind=debian { os debian-13; address lan "192.168.1.6" nic=eth0; }
 service node-pve module=node-exporter on=pve { ignore-unit "fwupd-refresh.service" "a.service"; }
-service restic on=bare { repository "/srv/restic"; password (secret)p; }
+service restic on=pve { repository "/mnt/restic"; password (secret)p; }
 secret p
 "#;
 
@@ -36,6 +36,8 @@ cat >"$bin/systemctl" <<'END'
 [ -e /tmp/well ] || cat <<'UNITS'
 fwupd-refresh.service loaded failed failed Refresh fwupd metadata
 logrotate.service     loaded failed failed Rotate log files
+restic-daily.service  loaded failed failed The daily backup of restic
+restic-check.service  loaded failed failed The check and restore drill of restic
 mnt-my\x2ddisk.mount  loaded failed failed /mnt/my-disk
 UNITS
 END
@@ -50,6 +52,19 @@ case "$*" in
     'get -Hp -o value creation tank/papers') echo 50 ;;
     *' tank/gone') exit 1 ;;
     *) echo "zfs $*" >&2; exit 64 ;;
+esac
+END
+cat >"$bin/zpool" <<'END'
+#!/bin/sh
+case "$*" in
+    'list -H -o name') printf 'old\nspare\n' ;;
+    # A pool of the lab that was not taken in after a start.
+    'status -x tank') echo "cannot open 'tank': no such pool" >&2; exit 1 ;;
+    'status -x old') echo "pool 'old' is healthy" ;;
+    'status -x spare')
+        printf '  pool: spare\n state: ONLINE\nstatus: One or more devices has experienced an\n'
+        printf '\tunrecoverable error.\n' ;;
+    *) echo "zpool $*" >&2; exit 64 ;;
 esac
 END
 chmod 0755 "$bin"/*
@@ -89,8 +104,13 @@ fn what_failed_and_what_is_old_is_measured() {
     let mut expected = vec![
         failed("labwright-measures.service", 0),
         failed("logrotate.service", 1),
+        // Nothing else says that a check could not begin. A backup has an alert of its own.
+        failed("restic-check.service", 1),
         failed(r"mnt-my\\x2ddisk.mount", 1),
     ];
+    for (pool, well) in [("old", 1), ("spare", 0), ("tank", 0)] {
+        expected.push(format!("labwright_pool_well{{zpool=\"{pool}\"}} {well}"));
+    }
     for (dataset, at, after) in
         [("photos", 200, 10_800), ("papers", 50, 40 * 86_400), ("gone", 0, 129_600)]
     {

@@ -155,7 +155,7 @@ impl Writer<'_, '_> {
             let name = class.name();
             let commands = vec![format!("{} {name}", self.installed("backup.sh"))];
             self.unit(
-                &format!("{service}-{name}"),
+                &BackupPlan::unit(service, name),
                 &format!("The {name} backup of {service}"),
                 commands,
                 schedule,
@@ -165,7 +165,7 @@ impl Writer<'_, '_> {
             // systemd runs the second command of a oneshot unit only if the first one succeeded.
             let commands = vec![self.installed("check.sh"), self.installed("drill.sh")];
             self.unit(
-                &format!("{service}-check"),
+                &BackupPlan::unit(service, "check"),
                 &format!("The check and restore drill of {service}"),
                 commands,
                 schedule,

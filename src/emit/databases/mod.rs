@@ -203,7 +203,7 @@ fn units(
     diagnostics: &mut Diagnostics,
 ) {
     let class = job.class.name();
-    let name = format!("labwright-dumps-{class}");
+    let name = job.unit();
     let description = format!("The {class} dumps of databases");
     let service = ServiceUnit {
         description: &description,

@@ -8,6 +8,7 @@ use crate::artifact::{Artifacts, Slot};
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::model::{MachineKind, Role};
+use crate::plan::DumpJob;
 use crate::plan::joined::measured;
 
 #[derive(Debug, Serialize)]
@@ -39,6 +40,6 @@ pub(super) fn emit(
         }
     }
     let jobs = context.plan.dump_jobs_at(context.machine);
-    kept.extend(jobs.iter().map(|job| format!("labwright-dumps-{}", job.class.name())));
+    kept.extend(jobs.iter().map(DumpJob::unit));
     super::step(context, (Slot::FOLDERS, "textfile"), &View { kept }, artifacts, diagnostics);
 }
