@@ -332,6 +332,33 @@ fn a_plan_names_the_files_of_which_nobody_makes_a_copy() {
 }
 
 #[test]
+fn a_plan_names_what_a_dump_finds() {
+    under_each_shell(|machine| {
+        // The sizes are what the bundle's own script says of each.
+        let with_more = |version| {
+            let mut payload = release(version);
+            payload.set(
+                "kept/databases.tsv",
+                "jellyfin\tjellyfin-app\tapp.dump\tsqlite\t-\t/srv/app.db\tneeded\n\
+                 jellyfin\tjellyfin-log\tlog.dump\tsqlite\t-\t/srv/log.db\toptional\n\
+                 jellyfin\tjellyfin.sqlite-of-none\ta.tar\tundeclared\t-\t/srv\toptional\n\
+                 jellyfin\tjellyfin.sqlite-of-some\tb.tar\tundeclared\t-\t/srv\toptional\n",
+            );
+            payload.set(
+                "databases/size.sh",
+                "case $* in jellyfin.sqlite-of-none) echo 0 ;; *) echo 4096 ;; esac\n",
+            );
+            machine.bundle(&payload)
+        };
+        machine.apply(&with_more(1)).exits(0);
+        let output = machine.plan(&with_more(2)).says("saved first: database jellyfin-app").out;
+        assert!(output.contains("jellyfin.sqlite-of-some"), "{output}");
+        assert!(!output.contains("jellyfin.sqlite-of-none"), "nothing is found there: {output}");
+        assert!(!output.contains("jellyfin-log"), "the program has not made it: {output}");
+    });
+}
+
+#[test]
 fn a_dataset_of_the_machine_gets_a_snapshot_that_goes_with_its_generation() {
     under_each_shell(|machine| {
         let on_zfs = |version| {

@@ -37,8 +37,8 @@ knower() {
     fi
 }
 
-# Prints "name file path need" for every database of service $2 in generation folder $1.
-databases_of() { table "$1" kept/databases.tsv | awk -F'\t' -v service="$2" '$1 == service { print $2 "\t" $3 "\t" $6 "\t" $7 }'; }
+# Prints "name file path need engine" for every database of service $2 in generation folder $1.
+databases_of() { table "$1" kept/databases.tsv | awk -F'\t' -v service="$2" '$1 == service { print $2 "\t" $3 "\t" $6 "\t" $7 "\t" $4 }'; }
 
 # Prints "name file" for those that are there: a program that never ran has no file yet.
 databases_there() {
@@ -47,6 +47,20 @@ databases_there() {
         /*) [ -e "$ROOT$path" ] || continue ;;
         esac
         printf '%s\t%s\n' "$name" "$file"
+    done
+}
+
+# Prints the names of those of service $2 that a dump finds in generation folder $1: a file that is there, a folder in which there
+# are files of SQLite that no module knows. An older bundle can't tell, so then each counts.
+databases_found() {
+    databases_of "$1" "$2" | while IFS=$TAB read -r name _ path _ engine; do
+        case $path in
+        /*) [ -e "$ROOT$path" ] || continue ;;
+        esac
+        if [ "$engine" = undeclared ] && [ -f "$1/payload/databases/size.sh" ]; then
+            [ "$(cd "$1/payload" && sh databases/size.sh "$name" </dev/null 2>/dev/null)" != 0 ] || continue
+        fi
+        echo "$name"
     done
 }
 
@@ -146,7 +160,7 @@ save_first() {
     [ -s "$WORK/data" ] || return 0
     for service in $(data_services); do
         keeper=$(knower "$service" "$2" "$1")
-        databases_of "$keeper" "$service" | while IFS=$TAB read -r name _ path need; do
+        databases_of "$keeper" "$service" | while IFS=$TAB read -r name _ path need _; do
             case $path in /*) [ -e "$ROOT$path" ] || [ "$need" = optional ] || say "  $name is not saved: there is no $path" ;; esac
         done
     done

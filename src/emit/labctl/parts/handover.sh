@@ -172,7 +172,7 @@ data_obstacles() {
 data_rows() {
     while IFS=$TAB read -r service container was is way; do
         keeper=$(knower "$service" "$2" "$1")
-        saved=$(databases_of "$keeper" "$service" | cut -f1 | sed 's/^/database /')
+        saved=$(databases_found "$keeper" "$service" | sed 's/^/database /')
         saved=$(printf '%s\n' "$saved" "$(places_of "$keeper" "$service" dataset | sed 's/^/dataset /')" | sed '/^$/d' | tr '\n' ',' | sed -e 's/,$//' -e 's/,/, /g')
         left=$(places_of "$keeper" "$service" elsewhere | tr '\n' ',' | sed -e 's/,$//' -e 's/,/, /g')
         uncopied=$(places_of "$keeper" "$service" folder | tr '\n' ',' | sed -e 's/,$//' -e 's/,/, /g')
