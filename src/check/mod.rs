@@ -72,6 +72,7 @@ mod raw_names_nothing;
 mod route_open_to_nobody;
 mod route_to_itself;
 mod route_twice;
+mod router_with_one_card;
 mod schedule_at_clock_change;
 mod scrape_without_exporter;
 mod settings_disagree;
@@ -182,6 +183,7 @@ pub static RULES: &[&Rule] = &[
     &route_open_to_nobody::RULE,
     &route_to_itself::RULE,
     &route_twice::RULE,
+    &router_with_one_card::RULE,
     &schedule_at_clock_change::RULE,
     &scrape_without_exporter::RULE,
     &settings_disagree::RULE,

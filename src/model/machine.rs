@@ -207,6 +207,13 @@ impl Machine {
         self.addresses.iter().map(|own| own.network).chain(asked)
     }
 
+    /// Returns whether it is a guest with one network card, and no device of its host that may be
+    /// another.
+    pub fn has_one_card(&self) -> bool {
+        let networks: BTreeSet<NetworkId> = self.networks().collect();
+        networks.len() < 2 && self.guest.as_ref().is_some_and(|guest| guest.passthrough.is_empty())
+    }
+
     /// Lists the folders that other machines change too, of which its kernel learns nothing.
     pub fn network_shares(&self) -> impl Iterator<Item = &str> {
         let remote =

@@ -114,7 +114,7 @@ const HARDWARE: &str = "
     disk sda ata-HDD_500GB
     disk nvme0n1 nvme-SAMSUNG_MZVLW256
     disk nvme1n1 nvme-1TB
-    mkdir /sys/bus/pci/devices/0000:00:02.0 /sys/bus/pci/devices/0000:c5:00.0
+    cd /sys/bus/pci/devices && mkdir 0000:00:02.0 0000:c5:00.0 0000:02:00.0 && cd - >/dev/null
     mkdir -p /usr/share/kvm
     : >/usr/share/kvm/vbios_760m.bin
     : >/var/lib/vz/template/iso/OPNsense-26.7-dvd-amd64.iso

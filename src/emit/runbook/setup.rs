@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::repositories;
 use super::step::Step;
 use crate::format::shell_word;
-use crate::model::{Machine, MachineId, MachineKind, Model, NetworkId, Pool};
+use crate::model::{Machine, MachineId, MachineKind, Model, Pool};
 use crate::plan::capacity::for_the_system;
 use crate::plan::joined::{partition_label, takes_part_of};
 use crate::plan::{Client, MachinePlan, Plan};
@@ -382,7 +382,7 @@ impl Setting<'_> {
                  web interface, and apply the bundle once more: that makes the other guests, whose \
                  images come from the internet.",
             );
-        let step = if has_one_leg(router) {
+        let step = if router.has_one_card() {
             step.says(
                 " Its only network card is in the lab's network, so give it another one before, \
                  which leads to the internet.",
@@ -395,12 +395,6 @@ impl Setting<'_> {
                 .run(&format!("labctl apply {}", self.archive.file())),
         )
     }
-}
-
-/// Returns whether a router has one network card, and no device of its host that may be another.
-fn has_one_leg(router: &Machine) -> bool {
-    let networks: BTreeSet<NetworkId> = router.networks().collect();
-    networks.len() < 2 && router.guest.as_ref().is_some_and(|guest| guest.passthrough.is_empty())
 }
 
 /// Returns the release of Debian below a version of Proxmox, and how its archive names the key.
