@@ -67,6 +67,10 @@ case "$*" in
     *) echo "zpool $*" >&2; exit 64 ;;
 esac
 END
+cat >"$bin/getent" <<'END'
+#!/bin/sh
+[ "$*" = 'ahosts deb.debian.org' ] && [ ! -e /tmp/well ]
+END
 chmod 0755 "$bin"/*
 PATH=$bin:$PATH
 "#;
@@ -83,7 +87,8 @@ fn what_failed_and_what_is_old_is_measured() {
         file=/var/lib/node_exporter/textfile/labwright-measures.prom
         sh /payload/machine/measures.sh && cat $file && stat -c %a $file
         promtool check metrics <$file >&2 || [ $? = 3 ]
-        touch /tmp/well && sh /payload/machine/measures.sh && {{ grep -c failed.*1$ $file || :; }}
+        touch /tmp/well && sh /payload/machine/measures.sh && grep ^labwright_names $file &&
+            {{ grep -c failed.*1$ $file || :; }}
         touch /tmp/broken && ! sh /payload/machine/measures.sh
         ls -A /var/lib/node_exporter/textfile"
     );
@@ -108,6 +113,7 @@ fn what_failed_and_what_is_old_is_measured() {
         failed("restic-check.service", 1),
         failed(r"mnt-my\\x2ddisk.mount", 1),
     ];
+    expected.push("labwright_names_found 1".to_owned());
     for (pool, well) in [("old", 1), ("spare", 0), ("tank", 0)] {
         expected.push(format!("labwright_pool_well{{zpool=\"{pool}\"}} {well}"));
     }
@@ -116,11 +122,12 @@ fn what_failed_and_what_is_old_is_measured() {
     {
         expected.extend([newest(dataset, at), late(dataset, after)]);
     }
-    let rest = ["644", "0", "labwright-measures.prom"].map(str::to_owned);
+    let rest = ["644", "labwright_names_found 0", "0", "labwright-measures.prom"];
+    let rest = rest.map(str::to_owned);
     let got: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-    let (mut measured, after) = (got.clone(), got.iter().rev().take(3).rev().cloned());
-    let after: Vec<String> = after.collect();
-    measured.truncate(got.len().saturating_sub(3));
+    let mut measured = got.clone();
+    let after: Vec<String> = got.iter().rev().take(rest.len()).rev().cloned().collect();
+    measured.truncate(got.len().saturating_sub(rest.len()));
     measured.sort();
     expected.sort();
     assert_eq!((measured, after), (expected, rest.to_vec()), "{}", text(&answer.stderr));

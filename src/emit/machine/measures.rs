@@ -1,5 +1,6 @@
-//! Emits what measures of a machine only its own system can tell: which units have failed, and how
-//! old the newest snapshots are. The node exporter shows what the script leaves.
+//! Emits what measures of a machine only its own system can tell: which units have failed, whether
+//! it finds names, how its pools are, and how old the newest snapshots are. The node exporter shows
+//! what the script leaves.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +11,13 @@ use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::emit::recurring::Recurring;
-use crate::model::{Data, Role};
+use crate::model::{Data, Os, Role};
 use crate::plan::{BackupPlan, DumpJob};
 
 #[derive(Debug, Serialize)]
 struct View<'p> {
+    /// A name that the system's packages come from.
+    asked: &'static str,
     ignored: BTreeSet<&'p str>,
     /// Units that say themselves how their last run was.
     own_words: BTreeSet<String>,
@@ -60,6 +63,10 @@ pub(super) fn emit(
     });
     let pools: Vec<&str> = context.this().pools.iter().map(|pool| pool.name.as_str()).collect();
     let view = View {
+        asked: match context.this().os {
+            Some(Os::Ubuntu2404) => "archive.ubuntu.com",
+            _ => "deb.debian.org",
+        },
         ignored: ignored.filter_map(Data::as_text).collect(),
         own_words: own_words(context),
         // Those of a host are in the kernel of its guests too.
