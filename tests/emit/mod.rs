@@ -33,5 +33,6 @@ mod storage;
 mod targets;
 mod templates;
 mod twice;
+mod typed;
 mod undeclared;
 mod units;
