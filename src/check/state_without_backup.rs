@@ -46,6 +46,10 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             });
         let is_local = matches!(covered.store, Store::Local(_));
         let help = match covered.class {
+            _ if let Some((owner, other)) = covered.left_out_with => format!(
+                "`{}` of `{}` is in `{}`, which backups of files leave out: keep the two apart",
+                other.name, plan.model[owner].name, other.path
+            ),
             Some(_) if let Some(backup) = repository.filter(|_| !is_local) => format!(
                 "the repository of `{}` is in {} itself: keep it elsewhere",
                 backup.name,

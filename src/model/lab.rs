@@ -13,6 +13,8 @@ pub struct LabInfo {
     pub edition: u32,
     /// The public domain, if there is one.
     pub domain: Option<String>,
+    /// The place of the domain, or of the lab.
+    pub domain_span: Span,
     /// The IANA time zone.
     pub timezone: String,
     /// The address that certificate authorities and alerts write to.

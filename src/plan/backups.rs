@@ -334,7 +334,7 @@ fn dumps(backup: &Service, model: &Model, neighbours: &[ServiceId]) -> Vec<DumpP
 }
 
 /// Returns whether backups of files leave a state out.
-const fn is_left_out(backup: &StateBackup) -> bool {
+pub(super) const fn is_left_out(backup: &StateBackup) -> bool {
     matches!(
         backup,
         StateBackup::Dump | StateBackup::Never(_) | StateBackup::Class(BackupClass::Never)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::backups::{BackupPlan, state_of};
+use super::backups::{BackupPlan, is_left_out, state_of};
 use super::dumps::{self, DumpJob};
 use super::store::{Store, class_at, is_below};
 use crate::model::{BackupClass, Model, Service, ServiceId, State, StateBackup};
@@ -20,6 +20,9 @@ pub struct StateCoverage<'m> {
     pub class: Option<BackupClass>,
     /// Whether it is saved.
     pub coverage: Coverage,
+    /// Another state that no backup saves file by file, if this one is in its folder. What leaves
+    /// out that folder leaves out this one too.
+    pub left_out_with: Option<(ServiceId, &'m State)>,
     /// How the databases in it are saved.
     pub databases: Dumped,
 }
@@ -103,12 +106,22 @@ pub fn coverage<'m>(
         }
         found
     };
-    let states = model
-        .services()
-        .flat_map(|(id, service)| service.states.iter().map(move |state| (id, service, state)));
-    states
+    let states = || {
+        model
+            .services()
+            .flat_map(|(id, service)| service.states.iter().map(move |state| (id, service, state)))
+    };
+    let mut left_out = BTreeMap::new();
+    for (id, service, state) in states().filter(|(.., state)| is_left_out(&state.backup)) {
+        let at = Store::at(model, service.machine, &state.path);
+        left_out.entry(at).or_insert((id, state));
+    }
+    states()
         .map(|(id, service, state)| {
-            let (store, _) = Store::at(model, service.machine, &state.path);
+            let (store, below) = Store::at(model, service.machine, &state.path);
+            let left_out_with = folders_above(&below)
+                .find_map(|folder| left_out.get(&(store, folder.to_owned())).copied())
+                .filter(|_| !is_left_out(&state.backup));
             let class = class_at(model, service.machine, &state.path);
             let saved = match &state.backup {
                 StateBackup::Dump => {
@@ -117,10 +130,13 @@ pub fn coverage<'m>(
                 }
                 // A backup of a machine's own disk covers a folder of it. A backup of anything else
                 // covers all of it.
-                _ => saved.get(&store).is_some_and(|paths| {
-                    !matches!(store, Store::Local(_))
-                        || paths.iter().any(|path| is_below(&state.path, path))
-                }),
+                _ => {
+                    left_out_with.is_none()
+                        && saved.get(&store).is_some_and(|paths| {
+                            !matches!(store, Store::Local(_))
+                                || paths.iter().any(|path| is_below(&state.path, path))
+                        })
+                }
             };
             let coverage = match &state.backup {
                 StateBackup::Never(_) | StateBackup::Class(BackupClass::Never) => Coverage::LeftOut,
@@ -129,7 +145,13 @@ pub fn coverage<'m>(
                 _ => Coverage::Lost,
             };
             let databases = in_state(id, service, state);
-            StateCoverage { service: id, state, store, class, coverage, databases }
+            StateCoverage { service: id, state, store, class, coverage, left_out_with, databases }
         })
         .collect()
+}
+
+/// Lists a folder and all that it is in, as paths below one place: `/a/b`, `/a`, and nothing for
+/// the place itself.
+fn folders_above(folder: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder), |folder| Some(folder.rsplit_once('/')?.0))
 }

@@ -147,6 +147,14 @@ fn passthrough(
     {
         let text = name.text().unwrap_or_default();
         if let Some(gpu) = host.gpus.iter().find(|gpu| gpu.name == text) {
+            if gpu.pci.is_none() && block.schema.name == "vm" {
+                let message = format!("`gpu {text}` has no PCI address, by which a VM gets it");
+                diagnostics.push(
+                    Diagnostic::new(&codes::PASSTHROUGH_WITHOUT_DEVICE, name.span, message)
+                        .label(gpu.span, "the GPU")
+                        .help("add `pci=\"…\"` to it, as `lspci -D` on the host prints it"),
+                );
+            }
             list.push(Passthrough {
                 name: gpu.name.clone(),
                 pci: gpu.pci.clone(),

@@ -49,6 +49,7 @@ fn info(lab: &Lab<'_>) -> LabInfo {
         version: string(block.property("version")).unwrap_or_default(),
         edition: 1,
         domain: string(block.value("domain")),
+        domain_span: block.value("domain").map_or(block.key_span(), |domain| domain.span),
         timezone: string(block.value("timezone")).unwrap_or_else(|| "Etc/UTC".to_owned()),
         email: string(block.value("email")),
         span: block.key_span(),

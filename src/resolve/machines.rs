@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::guests::guest;
-use super::networks::{own_of_machines, zone, zone_named};
+use super::networks::{zone, zone_named};
 use super::own_addresses::{is_end, own_addresses};
 use super::read::string;
+use super::service_networks::container_prefixes;
 use super::shares::{appdata, give_to_containers, shares};
 use super::storage::{backup, device, disks, export, pools};
 use super::{codes, names};
@@ -162,7 +163,7 @@ fn machine(
             .collect(),
         devices: {
             device_names(block, diagnostics);
-            block.all("device").map(device).collect()
+            block.all("device").map(|node| device(node, diagnostics)).collect()
         },
         exports: block.all("export").filter_map(export).collect(),
         addresses,
@@ -170,25 +171,7 @@ fn machine(
         lease,
         disks,
         shares: Vec::new(),
-        container_prefixes: block
-            .child("container-networks")
-            .map(|node| node.arguments.iter())
-            .into_iter()
-            .flatten()
-            .filter_map(|prefix| Some(Spanned::new(prefix.cidr()?, prefix.span)))
-            .filter(|prefix| {
-                let why = own_of_machines(prefix.value);
-                if let Some(why) = why {
-                    let message =
-                        format!("containers can't have addresses of {}: {why}", prefix.value);
-                    diagnostics.push(
-                        Diagnostic::new(&codes::BAD_NETWORK, prefix.span, message)
-                            .help("name a private prefix, such as `\"10.99.0.0/16\"`"),
-                    );
-                }
-                why.is_none()
-            })
-            .collect(),
+        container_prefixes: container_prefixes(block, diagnostics),
         appdata: String::new(),
         appdata_backup: block.child("appdata").and_then(backup),
         span: block.key_span(),

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::codes;
 use super::networks::own_of_machines;
 use super::read::{Report, flag};
 use crate::decl::Block;
-use crate::diag::{Diagnostics, suggest};
+use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::{OnNetwork, Service, ServiceNetwork};
 use crate::source::Spanned;
 
@@ -17,6 +18,50 @@ const DEFAULT: &str = "default";
 
 fn named(block: &Block<'_>) -> Option<String> {
     Some(block.key()).filter(|name| *name != DEFAULT).map(str::to_owned)
+}
+
+/// The IPv4 prefixes whose addresses nothing on the internet has. Those of RFC 6598 and the ones for
+/// measurements and for documents are among them.
+const NOT_PUBLIC: &[&str] = &[
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+];
+
+/// Reads the prefixes from which the networks of a machine's containers are taken.
+pub fn container_prefixes(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Vec<Spanned<IpNet>> {
+    let Some(node) = block.child("container-networks") else { return Vec::new() };
+    let mut prefixes = Vec::new();
+    for written in &node.arguments {
+        let Some(prefix) = written.cidr() else { continue };
+        let is_in =
+            |known: &&str| known.parse::<IpNet>().is_ok_and(|known| known.contains(&prefix));
+        let private = || "name a private prefix, such as `\"10.99.0.0/16\"`".to_owned();
+        let fault = if let Some(why) = own_of_machines(prefix) {
+            Some((format!("containers can't have addresses of {prefix}: {why}"), private()))
+        } else if prefix != prefix.trunc() {
+            Some((format!("`{prefix}` has host bits"), format!("write `\"{}\"`", prefix.trunc())))
+        } else if prefix.addr().is_ipv4() && !NOT_PUBLIC.iter().any(is_in) {
+            let message = format!(
+                "{prefix} has addresses of the internet, which the machine could no longer reach"
+            );
+            Some((message, private()))
+        } else {
+            None
+        };
+        let Some((message, help)) = fault else {
+            prefixes.push(Spanned::new(prefix, written.span));
+            continue;
+        };
+        diagnostics.push(Diagnostic::new(&codes::BAD_NETWORK, written.span, message).help(help));
+    }
+    prefixes
 }
 
 /// Reads a network.

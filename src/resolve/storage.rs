@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::names;
 use super::read::string;
 use crate::decl::Block;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{BackupClass, Dataset, Disk, Export, HostDevice, Pool, PoolLayout, Snapshots};
 use crate::source::Spanned;
 
@@ -115,7 +115,14 @@ pub fn backup(node: &Block<'_>) -> Option<Spanned<BackupClass>> {
         .and_then(|value| Some(Spanned::new(backup_class(value.text()?)?, value.span)))
 }
 
-pub fn device(node: &Block<'_>) -> HostDevice {
+pub fn device(node: &Block<'_>, diagnostics: &mut Diagnostics) -> HostDevice {
+    if node.property("path").is_none() && node.property("pci").is_none() && !node.key().is_empty() {
+        let message = format!("`device {}` says neither its path nor its PCI address", node.key());
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::MISSING_VALUE, node.span, message)
+                .help("add `path=\"/dev/…\"`, such as `/dev/serial/by-id/…`, or `pci=\"0000:…\"`"),
+        );
+    }
     HostDevice {
         name: node.key().to_owned(),
         path: string(node.property("path")),

@@ -34,6 +34,22 @@ const TIMES: &[(&str, bool)] = &[
     ("*-02~30", false),
     ("02-30", false),
     ("02-28", true),
+    // The first of January 2027 is a Friday.
+    ("Mon 2027-01-01", false),
+    ("Fri 2027-01-01", true),
+    ("Mon,Tue 2027-01-01..03", false),
+    ("Mon,Tue 2027-01-01..04", true),
+    ("Mon 2027-*-01", true),
+    ("Mon *-02-29", true),
+    ("Sat..Tue 10:00", false),
+    ("Sat,Sun,Mon..Tue 10:00", true),
+    ("*:*/5", false),
+    ("*:0/5", true),
+    ("*:0/60", false),
+    ("*:30/45", false),
+    ("1..5/100:00", true),
+    ("*:00:60", false),
+    ("27-01-01", true),
 ];
 
 /// Schedules of cron, each with whether it says what it does.
@@ -133,6 +149,11 @@ lxc c id=105 on=pve {{ os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"
 address six \"{address}\" bridge=vmbr0\n}}\n"
         )
     };
+    let passed = |gpu: &str| {
+        format!("extend host pve {{ {gpu}; }}\nextend vm media {{ passthrough igpu; }}\n")
+    };
+    let containers =
+        |prefix: &str| format!("extend vm media {{ container-networks \"{prefix}\"; }}\n");
     let dns = |servers: &str| format!("network more cidr=\"10.1.0.0/24\" dns=\"{servers}\"\n");
     vec![
         // resolv.conf(5): MAXNS.
@@ -174,6 +195,18 @@ dataset ab reservation=\"2GiB\" backup=never",
         (lxc("8GiB"), ""),
         (six("fd00:1::"), "address-outside-network"),
         (six("fd00:1::ffff"), ""),
+        (host("device stick"), "missing-value"),
+        (host("device stick path=\"/dev/serial/by-id/usb-x\""), ""),
+        (host("device card pci=\"0000:01:00.0\""), ""),
+        (passed("gpu igpu"), "passthrough-without-device"),
+        (passed("gpu igpu pci=\"0000:00:02.0\""), ""),
+        (containers("10.99.0.1/16"), "bad-network"),
+        (containers("8.8.0.0/16"), "bad-network"),
+        (containers("10.0.0.0/7"), "bad-network"),
+        (containers("172.32.0.0/16"), "bad-network"),
+        (containers("172.31.0.0/16"), ""),
+        (containers("100.64.0.0/16"), ""),
+        (containers("2001:db8::/48"), ""),
     ]
 }
 
@@ -226,4 +259,56 @@ fn a_mount_in_a_read_only_folder_is_found_where_nothing_can_make_its_place() {
     assert!(!found(&format!("{outer}\nmount \"/srv/a/b\" at=\"/data/b\"")));
     assert!(!found(&format!("{outer}\nmount \"/srv/b\" at=\"/data2\"")));
     assert!(!found("mount \"/srv/a\" at=\"/data\"\nmount \"/srv/b\" at=\"/data/b\""));
+}
+
+#[test]
+fn names_that_no_server_is_asked_for_are_found() {
+    let found = |domain: &str, lines: &str| {
+        let text = PREAMBLE.replace("domain \"example.org\"", &format!("domain \"{domain}\""));
+        let found = findings(&format!("{text}{lines}"), "", Severity::Warning);
+        let found = found.into_iter().filter(|(code, _)| *code == "name-leads-elsewhere");
+        found.map(|(_, line)| line).collect::<Vec<_>>()
+    };
+    let name = |host: &str| format!("name \"{host}\" address=\"192.168.1.99\"");
+    let route = "service caddy on=box { expose https to=lan; certificates internal; }
+service jellyfin on=box {
+library \"/srv/films\"
+route \"films.local\" to=web via=caddy from=lan
+}";
+    for host in ["tv.local", "tv.home.local", "tv.localhost", "tv.onion", "tv.invalid"] {
+        assert_eq!(found("example.org", &name(host)), [name(host)], "{host}");
+    }
+    for host in ["tv.home.arpa", "tv.lan", "tv.internal", "tv.test", "local.example.org"] {
+        assert!(found("example.org", &name(host)).is_empty(), "{host}");
+    }
+    let domain = |domain: &str| format!("domain \"{domain}\"");
+    assert_eq!(found("home.local", ""), [domain("home.local")]);
+    // What is below the domain is wrong for its reason.
+    assert_eq!(found("home.local", &name("tv.home.local")), [domain("home.local")]);
+    assert_eq!(found("local", route), [domain("local")]);
+    assert_eq!(found("example.org", route), ["route \"films.local\" to=web via=caddy from=lan"]);
+    assert!(found("home.arpa", &name("tv.home.arpa")).is_empty());
+}
+
+#[test]
+fn what_is_left_out_with_another_state_is_in_no_backup() {
+    let thing = format!("{PREAMBLE}service thing on=box\n");
+    let lost = |states: &str| {
+        let found = findings(&thing, states, Severity::Warning);
+        found.iter().any(|(code, _)| *code == "state-without-backup")
+    };
+    let cache = r#"state cache path="/srv/appdata/x/a" backup=never reason="made again""#;
+    for (path, is_lost) in [
+        ("/srv/appdata/x/a", true),
+        ("/srv/appdata/x/a/b/c", true),
+        ("/srv/appdata/x", false),
+        ("/srv/appdata/x/ab", false),
+    ] {
+        for class in ["", "backup=daily"] {
+            let state = format!("{cache}\nstate data path=\"{path}\" {class}");
+            assert_eq!(lost(&state), is_lost, "{path} {class}");
+        }
+    }
+    let never = format!("{cache}\nstate data path=\"/srv/appdata/x/a/b\" backup=never reason=x");
+    assert!(!lost(&never));
 }

@@ -1,5 +1,7 @@
 //! Knows how systemd writes times. Source: systemd.time(7).
 
+use jiff::civil::Date;
+
 use crate::decl::types::timezones;
 
 /// The units of a span, each with all its names.
@@ -85,21 +87,19 @@ pub fn is_calendar(text: &str) -> bool {
             return is_number(seconds);
         }
     }
-    let mut words = words.as_slice();
+    let (mut words, mut weekdays) = (words.as_slice(), [true; 7]);
     if let [first, rest @ ..] = words
         && first.starts_with(|one: char| one.is_ascii_alphabetic())
     {
-        if !are_weekdays(first) {
-            return false;
-        }
+        let Some(given) = self::weekdays(first) else { return false };
         if rest.is_empty() {
             return true;
         }
-        words = rest;
+        (words, weekdays) = (rest, given);
     }
     match words {
-        [date, time] => is_date(date) && is_time(time),
-        [one] => is_date(one) || is_time(one),
+        [date, time] => is_date(date, weekdays) && is_time(time),
+        [one] => is_date(one, weekdays) || is_time(one),
         _ => false,
     }
 }
@@ -108,21 +108,38 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn are_weekdays(text: &str) -> bool {
-    let is_day = |day: &str| WEEKDAYS.contains(&day.to_ascii_lowercase().as_str());
-    text.trim_end_matches(',').split(',').all(|part| match part.split_once("..") {
-        Some((first, last)) => is_day(first) && is_day(last),
-        None => match part.split_once('-') {
-            Some((first, last)) => is_day(first) && is_day(last),
-            None => is_day(part),
-        },
-    })
+/// Reads a list of weekdays: which of them it names, from Monday on.
+fn weekdays(text: &str) -> Option<[bool; 7]> {
+    let day = |day: &str| {
+        let day = day.to_ascii_lowercase();
+        Some(WEEKDAYS.iter().position(|known| *known == day)? / 2)
+    };
+    let mut named = [false; 7];
+    for part in text.trim_end_matches(',').split(',') {
+        let (first, last) = match part.split_once("..").or_else(|| part.split_once('-')) {
+            Some((first, last)) => (day(first)?, day(last)?),
+            None => (day(part)?, day(part)?),
+        };
+        // No range goes on with the next week.
+        if last < first {
+            return None;
+        }
+        for (at, is_named) in named.iter_mut().enumerate() {
+            *is_named |= (first..=last).contains(&at);
+        }
+    }
+    Some(named)
 }
 
-fn is_date(text: &str) -> bool {
+fn is_date(text: &str, weekdays: [bool; 7]) -> bool {
     // `~` counts days from the end of the month.
     let from_end = text.matches('~').count();
-    let parts: Vec<&str> = text.split(['-', '~']).collect();
+    let mut parts: Vec<&str> = text.split(['-', '~']).collect();
+    let year;
+    if let [first, _, _] = &mut parts[..] {
+        year = with_century(first);
+        *first = &year;
+    }
     let right = from_end == 0 || (from_end == 1 && text.rfind('~') > text.rfind('-'));
     right
         && match parts[..] {
@@ -135,6 +152,22 @@ fn is_date(text: &str) -> bool {
             _ => false,
         }
         && occurs(&parts)
+        && (from_end > 0 || has_weekday(&parts, weekdays))
+}
+
+/// Writes years of two digits with the century that they are taken for.
+fn with_century(years: &str) -> String {
+    let mut is_step = false;
+    let parts = years.split_inclusive(|one: char| !one.is_ascii_digit()).map(|part| {
+        let number = part.trim_end_matches(|one: char| !one.is_ascii_digit());
+        let year = number.parse::<u32>().ok().filter(|year| !is_step && *year < 100);
+        is_step = part.ends_with('/');
+        let century = |year| if year < 70 { 2000 } else { 1900 };
+        year.map_or(part.to_owned(), |year| {
+            part.replacen(number, &(century(year) + year).to_string(), 1)
+        })
+    });
+    parts.collect()
 }
 
 /// The first year that counts. A date of an earlier one is past on every machine.
@@ -163,6 +196,30 @@ fn occurs(parts: &[&str]) -> bool {
     })
 }
 
+/// Returns whether one of the dates of some years is on one of the weekdays. A date of every year
+/// is on each of them, sooner or later.
+fn has_weekday(parts: &[&str], weekdays: [bool; 7]) -> bool {
+    let [year, month, day] = parts else { return true };
+    if weekdays == [true; 7] || *year == "*" {
+        return true;
+    }
+    let is_on = |year: u32, month: u32, day: u32| {
+        let date = Date::new(
+            i16::try_from(year).ok()?,
+            i8::try_from(month).ok()?,
+            i8::try_from(day).ok()?,
+        );
+        let at = date.ok()?.weekday().to_monday_zero_offset();
+        weekdays.get(usize::try_from(at).ok()?).copied()
+    };
+    let (months, days) = (listed(month, 1, 12), listed(day, 1, 31));
+    let years = listed(year, 1970, 2199).into_iter().filter(|year| *year >= FIRST_YEAR);
+    // After 28 years, each date has been on each weekday.
+    years.take(29).any(|year| {
+        months.iter().any(|month| days.iter().any(|day| is_on(year, *month, *day) == Some(true)))
+    })
+}
+
 /// Lists the values of a list that is right.
 fn listed(text: &str, least: u32, most: u32) -> Vec<u32> {
     let number = |text: &str, other| text.parse().unwrap_or(other);
@@ -185,13 +242,14 @@ fn is_time(text: &str) -> bool {
         [hour, minute, second] => {
             is_list(hour, 0, 23, false)
                 && is_list(minute, 0, 59, false)
-                && is_list(second, 0, 60, true)
+                && is_list(second, 0, 59, true)
         }
         _ => false,
     }
 }
 
-/// Returns whether text is `*`, a number, a range or several of them, each with a step at most.
+/// Returns whether text is `*`, or a list of numbers and ranges, each with a step at most. A number
+/// and its step are at most the highest value.
 fn is_list(text: &str, least: u32, most: u32, fraction: bool) -> bool {
     let number = |text: &str| {
         let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
@@ -199,17 +257,18 @@ fn is_list(text: &str, least: u32, most: u32, fraction: bool) -> bool {
         right.then(|| whole.parse::<u32>().ok()).flatten()
     };
     let value = |text: &str| number(text).filter(|value| (least..=most).contains(value));
-    text.split(',').all(|part| {
+    let is_right = |part: &str| {
         let (base, step) = part.split_once('/').map_or((part, None), |(a, b)| (a, Some(b)));
-        let base = match base.split_once("..") {
-            Some((first, last)) => match (value(first), value(last)) {
-                (Some(first), Some(last)) => first <= last,
-                _ => false,
-            },
-            None => base == "*" || value(base).is_some(),
+        let step = match step {
+            Some(text) => number(text).filter(|step| *step > 0 || text.contains('.'))?,
+            None => 0,
         };
-        base && step.is_none_or(|step| number(step).is_some_and(|step| step > 0))
-    })
+        match base.split_once("..") {
+            Some((first, last)) => Some(value(first)? <= value(last)?),
+            None => Some(value(base)?.saturating_add(step) <= most),
+        }
+    };
+    text == "*" || text.split(',').all(|part| is_right(part) == Some(true))
 }
 
 #[cfg(test)]
@@ -244,6 +303,17 @@ mod tests {
             "*-02~03",
             "Sat *-*~7..1/1 04:00 UTC",
             "00..08/2:30:15.5",
+            "27-01-01",
+            "2027/3-01-01",
+            "27..29,31-*-01",
+            "*-*-01/30",
+            "1..5/100:00",
+            "*:00:00/0.5",
+            "Fri 2027-01-01",
+            "Mon,Fri 2027-01-01",
+            "Mon..Sun 2027-01-01",
+            "Mon *-02-29",
+            "Mon 2027-*-01",
         ] {
             let odd = right.contains("7..1");
             assert_eq!(is_calendar(right), !odd, "{right}");
@@ -264,6 +334,16 @@ mod tests {
             "1:2:3:4",
             "*-*-* 04:00:00 Mon",
             "0/0:00",
+            "*:*/5",
+            "*:0/60",
+            "*:30/45",
+            "*-*-05/27",
+            "2027/200-01-01",
+            "*,5:00",
+            "*:00:60",
+            "Sat..Tue 10:00",
+            "Mon 2027-01-01",
+            "Mon,Tue 2027-01-01..03",
         ] {
             assert!(!is_calendar(wrong), "{wrong}");
         }
