@@ -28,6 +28,29 @@ const FIELDS: [&str; 2] = ["login", "preshared-key"];
 /// Short names that people give to passwords.
 const SHORT: [&str; 4] = ["pass", "pw", "pwd", "psk"];
 
+/// Headers of HTTP whose value is a secret.
+const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+
+/// What people write a name and a password after.
+const LOGINS: [&str; 12] = [
+    "account",
+    "admin",
+    "auth",
+    "basic-auth",
+    "basic_auth",
+    "basicauth",
+    "caddy.basic_auth",
+    "credentials",
+    "login",
+    "user",
+    "username",
+    "-u",
+];
+
+/// What repositories begin with before the user: `sftp:ada@host`.
+const SCHEMES: [&str; 9] =
+    ["sftp", "ssh", "rest", "s3", "rclone", "b2", "azure", "swift", "mailto"];
+
 /// Names that are too common to say that their value is a secret, though an option with the name
 /// may take one.
 const COMMON: [&str; 3] = ["config", "user", "users"];
@@ -144,6 +167,8 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
     let (mut node, mut inside_block) = (None, false);
     // Whether the node is of the type of secrets.
     let mut of_type = false;
+    // How many words have come since one that a name and a password follow.
+    let mut after_login: Option<usize> = None;
     for (index, word) in words.iter().enumerate() {
         let inside = word.text.trim_matches(['"', '#']);
         let before = index.checked_sub(1).and_then(|before| words.get(before));
@@ -159,7 +184,7 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
         let extended = node == Some("extend") && before.is_some_and(|word| word.text == "extend");
         if before.is_none() || extended || between.contains([';', '{', '}']) {
             node = Some(inside);
-            of_type = false;
+            (of_type, after_login) = (false, None);
         }
         of_type |= before.is_some_and(|word| word.text == "type") && inside == "secret";
         // `password:hunter2` is one word.
@@ -167,16 +192,25 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             list.push(value);
             continue;
         }
+        // The word after the name, or after its `=`.
+        let alone = between.trim().is_empty();
+        let is_property = line.get(word.range.end..).is_some_and(|rest| rest.starts_with('='));
+        after_login = after_login.map(|words| words + usize::from(alone && !is_property));
+        if LOGINS.contains(&inside.trim_start_matches("--")) {
+            after_login = Some(0);
+        } else if after_login.is_some_and(|words| words > 1) && alone && !is_property {
+            list.push(word.range.clone());
+            continue;
+        }
         // `user=ada:hunter2`, as curl and others take it.
-        if before.is_some_and(|before| before.text == "user")
-            && ["=", ""].contains(&between.trim())
-            && let Some((_, value)) = inside.split_once([':', '%'])
-            && !value.is_empty()
-            && !value.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            let end =
-                word.range.end - (word.text.len() - word.text.trim_end_matches(['"', '#']).len());
-            list.push(end - value.len()..end);
+        let follows_login = before.is_some_and(|before| {
+            let name = before.text.trim_matches(['"', '#']).trim_start_matches("--");
+            LOGINS.contains(&name) || name.ends_with("-user")
+        });
+        let value = password_of(inside, follows_login && ["=", ""].contains(&between.trim()));
+        if let Some(value) = value {
+            let at = word.text.find(inside).unwrap_or_default() + word.range.start;
+            list.push(at + value.start..at + value.end);
             continue;
         }
         // `"DB_PASSWORD=hunter2"` holds both.
@@ -191,7 +225,17 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             list.push(end - value.len()..end);
             continue;
         }
+        // What is not the public key of ssh may be the private one, or a password.
+        let no_key = before.is_some_and(|before| before.text == "ssh-key")
+            && ["=", ""].contains(&between.trim())
+            && !is_property
+            && !["ssh-", "ecdsa-", "AAAA", "("].iter().any(|mark| word.text.contains(mark));
+        let of_secret = before.is_some_and(|before| before.text == "value")
+            && between.trim() == "="
+            && node == Some("secret");
         if suspect::is_surely_secret(inside)
+            || no_key
+            || of_secret
             || (inside_block
                 && !is_own_of_secret(word.text, before)
                 && !names_its_value(word.text, names))
@@ -212,9 +256,8 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
         }
         let joined = ["", "=", ","].contains(&between.trim());
         // In `token role=x`, the word after `token` is the name of a property and not a value.
-        let property = line.get(word.range.end..).is_some_and(|rest| rest.starts_with('='));
         let value = !is_marked(word.text) && is_value(inside);
-        let named_here = property && between.trim().is_empty() && is_plain_word(inside);
+        let named_here = is_property && alone && is_plain_word(inside);
         if joined && value && !named_here {
             list.push(word.range.clone());
             named = Some(&word.range);
@@ -268,6 +311,26 @@ fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(plain)
 }
 
+/// Finds the password in `ada:hunter2@host`, and in `ada:hunter2` where a login belongs.
+fn password_of(word: &str, is_login: bool) -> Option<Range<usize>> {
+    let at = word.find([':', '%'])?;
+    let (user, rest) = (word.get(..at)?, word.get(at + 1..)?);
+    if is_login && !rest.is_empty() && !rest.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(at + 1..word.len());
+    }
+    let end = rest.rfind('@').filter(|end| *end > 0)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+    let is_one = !user.is_empty()
+        && user.bytes().all(plain)
+        && word.as_bytes().get(at) == Some(&b':')
+        && !SCHEMES.contains(&user)
+        && !rest.starts_with("//")
+        // The digest of an image comes after its version.
+        && !rest.get(end..).is_some_and(|rest| rest.starts_with("@sha256:"))
+        && !suspect::is_variable(rest);
+    is_one.then_some(at + 1..at + 1 + end)
+}
+
 /// Returns whether a word is `password` with a mistake in it.
 fn is_nearly_password(word: &str) -> bool {
     (6..=10).contains(&word.len()) && strsim::damerau_levenshtein(word, "password") <= 2
@@ -303,10 +366,15 @@ fn names_its_value(word: &str, names: &Names<'_>) -> bool {
     let name = ["(force)", "(default)"].iter().find_map(|mark| word.strip_prefix(mark));
     let name = name.unwrap_or(word).trim_end_matches(':').trim_matches(['"', '#']);
     let plain = name.to_ascii_lowercase();
+    let plain = plain.trim_start_matches("--");
+    let public = ["ssh-", "host-", "public"].iter().any(|part| plain.contains(part));
     (names_secret(name)
         || names.has(name)
-        || SHORT.contains(&plain.as_str())
-        || is_nearly_password(&plain))
+        || (suspect::names_secret(name) && !public)
+        || ["privatekey", "presharedkey", "private"].contains(&plain)
+        || HEADERS.contains(&plain)
+        || SHORT.contains(&plain)
+        || is_nearly_password(plain))
         && !name.contains([' ', '(', '='])
         && !["secret", "uses-secret", "file-variable", "value-variable"].contains(&name)
 }
@@ -358,6 +426,24 @@ mod tests {
             ("x Authorization \"Bearer hunter2two\"", "x Authorization ***"),
             ("password \"a\",\"b c\" d; x y", "password ***,*** ***; x y"),
             ("raw compose.environment \"A_TOKEN=abc\"", "raw compose.environment \"A_TOKEN=***\""),
+            ("admin ada hunter; x y z", "admin ada ***; x y z"),
+            ("extend admin ada \"hunter\"", "extend admin ada ***"),
+            ("admin ada { ssh-key \"hunter\"; }", "admin ada { ssh-key ***; }"),
+            ("user ada hunter", "user ada ***"),
+            ("raw caddy.basic_auth ada hunter", "raw caddy.basic_auth ada ***"),
+            ("auth \"ada:hunter\"", "auth \"ada:***\""),
+            ("raw compose.command \"-u\" \"ada:hunter\"", "raw compose.command \"-u\" \"ada:***\""),
+            ("raw compose.command \"--pass\" hunter", "raw compose.command \"--pass\" ***"),
+            ("smtp-user \"ada:hunter\"", "smtp-user \"ada:***\""),
+            ("smarthost \"ada:hunter@mail:587\"", "smarthost \"ada:***@mail:587\""),
+            ("email \"ada:hun@ter@example.org\"", "email \"ada:***@example.org\""),
+            ("request-header Authorization hunter", "request-header Authorization ***"),
+            ("admin-pw hunter", "admin-pw ***"),
+            ("smtp-pass hunter", "smtp-pass ***"),
+            ("PrivateKey = hunter", "PrivateKey = ***"),
+            ("peer PresharedKey=hunter", "peer PresharedKey=***"),
+            ("private hunter", "private ***"),
+            ("secret admin-password value=hunter", "secret admin-password value=***"),
         ];
         for (line, expected) in cases {
             assert_eq!(shown(line), expected);
@@ -379,6 +465,18 @@ mod tests {
             "ssh-key \"ssh-ed25519 AAAA ada\"",
             "env TOKEN_NAME \"labwright\"",
             "password #true",
+            "admin ada { ssh-key \"ssh-ed25519 AAAA ada\"; }",
+            "admin ada",
+            "user \"1000:1000\"",
+            "repository \"sftp:ada@backup.example.org:/restic\"",
+            "image \"redis:8.2@sha256:0123456789abcdef0123456789abcdef\"",
+            "extra-host \"nas:192.168.1.5\"",
+            "sftp-host-key \"ssh-ed25519 AAAA\"",
+            "peer public-key=x address=\"10.9.0.2\"",
+            "passthrough igpu",
+            "login (secret)app-users",
+            "auth=authelia",
+            "user ada; host a b c",
         ] {
             assert_eq!(shown(line), line);
         }

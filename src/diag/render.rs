@@ -57,12 +57,13 @@ fn without_secrets(diagnostics: &Diagnostics, places: &Places<'_>) -> Diagnostic
 }
 
 /// What stands around a text that the words of a finding quote: it may be a part of a longer one.
-const AROUND: [(&str, &str); 9] = [
+const AROUND: [(&str, &str); 10] = [
     ("`", "`"),
     ("\"", "\""),
     ("`(", ")`"),
     ("=", "`"),
     (":", "`"),
+    (":", "@"),
     (": ", "`"),
     ("(", ")`"),
     ("`", "\"`"),

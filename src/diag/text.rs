@@ -1,5 +1,6 @@
 //! Writes findings for a person at a terminal or in a log.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -23,6 +24,10 @@ const BEHIND: usize = 300;
 /// The number of findings of one code that are each shown whole.
 const OFTEN: usize = 5;
 
+/// The most findings that are shown whole, and the most lines about others of their code. Nobody
+/// reads more, and a log may be cut where it has more.
+const MOST: usize = 200;
+
 /// The greatest distance of a place from the beginning of its line at which the line is still
 /// shown.
 const FAR: usize = 4096;
@@ -30,7 +35,9 @@ const FAR: usize = 4096;
 pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>, style: Style<'_>) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(style.width);
-    let rendered: Vec<String> = arranged(diagnostics)
+    let arranged = arranged(diagnostics);
+    let (shown, others) = arranged.split_at(arranged.len().min(MOST));
+    let mut rendered: Vec<String> = shown
         .par_iter()
         .map(|(diagnostic, alike)| {
             let mut text = renderer.render(&[group(diagnostic, places, style.width)]) + "\n";
@@ -38,7 +45,27 @@ pub(super) fn render(diagnostics: &Diagnostics, places: &Places<'_>, style: Styl
             text + "\n"
         })
         .collect();
+    rendered.extend(not_shown(others, style.width));
     rendered.concat()
+}
+
+/// Counts the findings that are not shown, if there are any.
+fn not_shown(others: &[(&Diagnostic, Vec<&Diagnostic>)], width: usize) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (found, alike) in others {
+        *counts.entry(found.code.name).or_default() += 1 + alike.len();
+    }
+    let total: usize = counts.values().sum();
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    let of_code: Vec<String> =
+        counts.iter().map(|(code, count)| format!("{count} of `{code}`")).collect();
+    let are = if total == 1 { "finding is" } else { "findings are" };
+    let text = format!(
+        "{total} more {are} not shown: {}. `labwright check --format json` lists all",
+        of_code.join(", ")
+    );
+    (total > 0).then(|| wrap(&text, width, "    ") + "\n\n")
 }
 
 /// Puts what is worst first, and what is said so often that it hides the rest last: of that, one is
@@ -72,7 +99,7 @@ fn arranged(diagnostics: &Diagnostics) -> Vec<(&Diagnostic, Vec<&Diagnostic>)> {
 fn more(text: &mut String, alike: &[&Diagnostic], places: &Places<'_>, width: usize) {
     let Some(first) = alike.first() else { return };
     let _ = writeln!(text, "\n  {} more of `{}`:", alike.len(), first.code.name);
-    for found in alike {
+    for found in alike.iter().take(MOST) {
         let place = found.span.map(|span| {
             let position = places.start(span);
             format!("{}:{}: ", places.path(span.file), position.line)
@@ -81,6 +108,9 @@ fn more(text: &mut String, alike: &[&Diagnostic], places: &Places<'_>, width: us
         let line = format!("  {}{message}", place.unwrap_or_default());
         text.push_str(&wrap(&line, width, "    "));
         text.push('\n');
+    }
+    if let Some(others) = alike.len().checked_sub(MOST).filter(|others| *others > 0) {
+        let _ = writeln!(text, "  and {others} that are not shown");
     }
 }
 

@@ -20,8 +20,8 @@ fn named(block: &Block<'_>) -> Option<String> {
     Some(block.key()).filter(|name| *name != DEFAULT).map(str::to_owned)
 }
 
-/// The IPv4 prefixes whose addresses nothing on the internet has. Those of RFC 6598 and the ones for
-/// measurements and for documents are among them.
+/// The IPv4 prefixes whose addresses nothing on the internet has: also those of RFC 6598, and those
+/// for measurements and for documents.
 const NOT_PUBLIC: &[&str] = &[
     "10.0.0.0/8",
     "172.16.0.0/12",
