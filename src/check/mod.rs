@@ -90,6 +90,7 @@ mod unpinned_base;
 mod unpinned_image;
 mod unused_secret;
 mod variable_without_effect;
+mod vpn_network_unfit;
 mod vpn_reaches_nothing;
 mod zone_inside_trusted_cidr;
 
@@ -199,6 +200,7 @@ pub static RULES: &[&Rule] = &[
     &unpinned_image::RULE,
     &unused_secret::RULE,
     &variable_without_effect::RULE,
+    &vpn_network_unfit::RULE,
     &vpn_reaches_nothing::RULE,
     &zone_inside_trusted_cidr::RULE,
 ];

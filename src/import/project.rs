@@ -341,13 +341,23 @@ impl<'a> Loader<'a> {
                 .first()
                 .map_or_else(|| folder_of(first).to_owned(), |base| join(folder, base));
             let mut inner: Vec<String> = Vec::new();
-            let mut names: Vec<String> =
-                list("env_file").iter().map(|name| join(folder, name)).collect();
-            if names.is_empty() {
+            let mut named = list("env_file");
+            let usual = named.is_empty();
+            named.retain(|name| name != "/dev/null");
+            let mut names: Vec<String> = named.iter().map(|name| join(folder, name)).collect();
+            if usual {
                 names.push(join(&base, ".env"));
             }
             for name in names {
-                let text = self.files.read(&name).unwrap_or_default();
+                let text = self.files.read(&name).unwrap_or_else(|problem| {
+                    // Compose needs no `.env`.
+                    if !usual {
+                        let name = name.rsplit('/').next().unwrap_or_default();
+                        let problem = format!("its `env_file` `{name}` can't be read: {problem}");
+                        self.fault(item.place, problem);
+                    }
+                    String::new()
+                });
                 let found = dotenv::read(&text, &self.variables).into_iter();
                 let found: BTreeMap<_, _> = found.map(|(name, value, _)| (name, value)).collect();
                 // What the outer project says wins.

@@ -149,6 +149,19 @@ lxc c id=105 on=pve {{ os debian-13; memory \"1GiB\"; disk root size=\"8GiB\"
 address six \"{address}\" bridge=vmbr0\n}}\n"
         )
     };
+    let wireguard = |own: &str, peer: &str| {
+        format!(
+            "network tunnel cidr=\"10.9.0.0/24\"\nsecret wg
+service wireguard on=box {{ clients tunnel; address \"{own}\"; private-key (secret)wg
+peer public-key=\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\" address=\"{peer}\"\n}}\n"
+        )
+    };
+    let openvpn = |prefix: &str| {
+        format!(
+            "network tunnel cidr=\"{prefix}\"
+service openvpn on=box {{ clients tunnel; client a; host \"v.example.org\"; }}\n"
+        )
+    };
     let passed = |gpu: &str| {
         format!("extend host pve {{ {gpu}; }}\nextend vm media {{ passthrough igpu; }}\n")
     };
@@ -195,6 +208,29 @@ dataset ab reservation=\"2GiB\" backup=never",
         (lxc("8GiB"), ""),
         (six("fd00:1::"), "address-outside-network"),
         (six("fd00:1::ffff"), ""),
+        (wireguard("10.9.0.1", "10.9.0.2"), ""),
+        (wireguard("10.9.0.1", "10.9.0.1"), "vpn-network-unfit"),
+        (wireguard("10.9.0.1", "10.8.0.2"), "vpn-network-unfit"),
+        (wireguard("10.9.0.1", "10.9.0.0"), "vpn-network-unfit"),
+        (wireguard("10.9.0.1", "10.9.0.255"), "vpn-network-unfit"),
+        (wireguard("10.9.0.1", "fd00::2"), "vpn-network-unfit"),
+        (wireguard("10.9.1.1", "10.9.0.2"), "vpn-network-unfit"),
+        // openvpn(8), 2.6: `--server` and `--server-ipv6`.
+        (openvpn("10.9.0.0/30"), "vpn-network-unfit"),
+        (openvpn("10.9.0.0/29"), ""),
+        (openvpn("10.9.0.0/16"), ""),
+        (openvpn("10.8.0.0/15"), "vpn-network-unfit"),
+        (openvpn("fd09::/125"), "vpn-network-unfit"),
+        (openvpn("fd09::/124"), ""),
+        (openvpn("fd09::/63"), "vpn-network-unfit"),
+        // Both of the machine's cards would lead to one prefix.
+        (openvpn("10.9.0.0/24").replace("clients tunnel", "clients lan"), "vpn-network-unfit"),
+        (
+            wireguard("10.9.0.1", "10.9.0.2")
+                + "service w module=wireguard on=media { clients tunnel; address \"10.9.0.3\"
+private-key (secret)wg; }",
+            "vpn-network-unfit",
+        ),
         (host("device stick"), "missing-value"),
         (host("device stick path=\"/dev/serial/by-id/usb-x\""), ""),
         (host("device card pci=\"0000:01:00.0\""), ""),

@@ -218,6 +218,37 @@ countries "Fiji, Chad"; }"#, false),
     (r#"service ollama on=box { keep-alive "24h"; }"#, true),
     (r#"service ollama on=box { keep-alive "-1"; }"#, true),
     (r#"service ollama on=box { keep-alive "2d"; }"#, false),
+    (r"service ollama on=box { keep-alive -1; }", true),
+    (r"service ollama on=box { keep-alive -2; }", false),
+    (r#"service prometheus on=box { retention "0s"; }"#, false),
+    (r#"service prometheus on=box { scrape-interval "0s"; }"#, false),
+    (r#"service prometheus on=box { retention-size "1KiB"; }"#, false),
+    (r#"service prometheus on=box { retention "1h"; scrape-interval "1s"; }"#, true),
+    (r#"service alertmanager on=box { MAIL; smarthost "a:25"; repeat "0s"; }"#, false),
+    (r#"service alertmanager on=box { MAIL; smarthost "a:25"; repeat "2h"; }"#, true),
+    (r#"service fail2ban on=box { ban-time "0s"; }"#, false),
+    (r#"service fail2ban on=box { ban-time "1m"; }"#, true),
+    (r#"service adguard-home on=box { UPSTREAM "ftp://dns.example.org"; }"#, false),
+    (r#"service adguard-home on=box { UPSTREAM "9.9.9.9"; query-log "30m"; }"#, false),
+    (r#"service adguard-home on=box { UPSTREAM "9.9.9.9"; query-log "6h"; }"#, true),
+    (r#"service lldap on=box { LLDAP; base-dn "example.org"; }"#, false),
+    (r#"service lldap on=box { LLDAP; base-dn "dc=example,dc=org"; }"#, true),
+    (r#"service crowdsec on=box { log "/var/log/x.log"; collection nginx; }"#, false),
+    (r#"service crowdsec on=box { log "/var/log/x.log"; collection "crowdsecurity/nginx"; }"#,
+        true),
+    (r#"service mariadb on=box { password (secret)a; root-password (secret)b; user root; }"#,
+        false),
+    (r#"service mariadb on=box { password (secret)a; root-password (secret)b; user ada; }"#, true),
+    (r#"service headscale on=box { url "https://vpn.example.org"; base-domain "example.org"; }"#,
+        false),
+    (r#"service headscale on=box { url "https://example.org:8443"; base-domain "example.org"; }"#,
+        false),
+    (r#"service headscale on=box { url "https://vpn.example.org"; base-domain "ts.example.org";
+}"#, true),
+    (r#"service paperless-ngx on=box { OTHERS; ocr-languages "de"; }"#, false),
+    (r#"service paperless-ngx on=box { OTHERS; ocr-languages deu "chi-sim"; }"#, true),
+    (r#"service nextcloud on=box { CLOUD; upload-limit lots; }"#, false),
+    (r#"service nextcloud on=box { CLOUD; upload-limit "512M"; }"#, true),
     (r#"service ollama on=box { keep-alive "soon"; }"#, false),
     (r#"service ddns-updater on=box { config (secret)a; period "1h30m"; }"#, true),
     (r#"service ddns-updater on=box { config (secret)a; period "5"; }"#, false),
@@ -284,6 +315,9 @@ fn options_that_mean_nothing_are_refused() {
                   token (secret)a";
     let oidc = "issuer \"https://id.example.org\"; client-id lab; client-secret (secret)a; \
                 cookie-key (secret)b";
+    let lldap = "url \"https://l.example.org\"; admin-password (secret)a; session-key (secret)b
+key-seed (secret)c";
+    let cloud = "host \"c.example.org\"; admin-password (secret)a; database-password (secret)b";
     let restic = "service again module=restic on=box { password (secret)a
 repository \"sftp:ada@other.example.org:/restic\"";
     let mut wrong = String::new();
@@ -292,7 +326,7 @@ repository \"sftp:ada@other.example.org:/restic\"";
         let line = line.replace("OTHERS", others).replace("MAIL", mail);
         let line = line.replace("UPSTREAM", "admin-password (secret)a; upstream");
         let line = line.replace("RUNNER", runner).replace("OIDC", oidc).replace("KEY", KEY);
-        let line = line.replace("RESTIC", restic);
+        let line = line.replace("RESTIC", restic).replace("LLDAP", lldap).replace("CLOUD", cloud);
         let lab = format!("{PREAMBLE}secret a\nsecret b\nsecret c\n{line}\n");
         let found = errors(&lab, "");
         let as_expected = match &found[..] {

@@ -150,6 +150,8 @@ fn faults_are_reported_with_their_lines_and_nothing_is_written() {
         ("b/compose.yaml", "services:\n  web: [\n"),
         ("c/compose.yaml", "services:\n  web: {image: x, extends: nobody}\n"),
         ("d/compose.yaml", "include: [./none.yaml]\nservices: {web: {image: x}}\n"),
+        ("e/compose.yaml", "include: [{path: more.yml, env_file: [none.env, /dev/null]}]\n"),
+        ("e/more.yml", "services: {web: {image: x}}\n"),
     ];
     for (path, content) in files {
         let path = folder.path().join(path);
@@ -163,6 +165,7 @@ fn faults_are_reported_with_their_lines_and_nothing_is_written() {
         "b/compose.yaml:2: it is not YAML",
         "c/compose.yaml:2: there is no service `nobody` to extend",
         "d/none.yaml:1: it can't be read",
+        "e/compose.yaml:1: its `env_file` `none.env` can't be read",
     ] {
         assert!(run.says(wanted), "{wanted}: {}", run.out);
     }
