@@ -152,6 +152,14 @@ fn used(plan: &Plan<'_>) -> Used {
     for (machine, ports, ..) in plan.listeners() {
         used.entry(machine).or_default().push(ports);
     }
+    for (id, machine) in plan.model.machines() {
+        let ssh = machine.ssh.iter().map(|access| Ports::one(access.port));
+        used.entry(id).or_default().extend(ssh);
+    }
+    for socket in sockets(plan) {
+        let machine = plan.model[socket.service].machine;
+        used.entry(machine).or_default().push(Ports::one(socket.port));
+    }
     for rows in used.values_mut() {
         rows.sort_unstable();
         rows.dedup_by(|next, row| {
@@ -165,25 +173,32 @@ fn used(plan: &Plan<'_>) -> Used {
     used
 }
 
-/// Names the next ports of a machine that are free for an endpoint.
+/// Names the next ports of a machine that are free for an endpoint, or the lowest ones.
 fn free(plan: &Plan<'_>, used: &Used, machine: MachineId, id: EndpointId) -> String {
+    /// The first port that programs may have without being root.
+    const LOWEST: u16 = 1024;
     let endpoint = plan.model.endpoint(id);
     let wanted = endpoint.host_ports();
     let rows = used.get(&machine).map_or(&[][..], Vec::as_slice);
+    let found = gap(rows, wanted).or_else(|| gap(rows, Ports::row(LOWEST, wanted.more())));
+    advice(&endpoint.name, found.unwrap_or(wanted))
+}
+
+/// Finds as many free ports as are wanted, from the first of them on.
+fn gap(rows: &[Ports], wanted: Ports) -> Option<Ports> {
     let mut row = wanted;
     let from = rows.partition_point(|used| used.last < wanted.first);
     for used in rows.get(from..).unwrap_or_default() {
         if !used.overlaps(row) {
             break;
         }
-        let next = used.last.checked_add(1).map(|next| Ports::row(next, wanted.more()));
+        row = Ports::row(used.last.checked_add(1)?, wanted.more());
         // A row that reaches the last port there is may be shorter than the one that is wanted.
-        match next.filter(|next| next.more() == wanted.more()) {
-            Some(next) => row = next,
-            None => return advice(&endpoint.name, wanted),
+        if row.more() != wanted.more() {
+            return None;
         }
     }
-    advice(&endpoint.name, row)
+    Some(row)
 }
 
 fn advice(endpoint: &str, row: Ports) -> String {

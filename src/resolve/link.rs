@@ -19,9 +19,9 @@ use crate::model::{
 };
 use crate::source::{Span, Spanned};
 
-/// The first container of a service, whose network others may share, and whether it has a health
-/// check. `None` if the service has no container.
-type JoinableContainer = Option<(String, bool)>;
+/// The first container of a service, whose network others may share, whether it has a health check,
+/// and its machine. `None` if the service has no container.
+type JoinableContainer = Option<(String, bool, MachineId)>;
 
 /// Services without the relations that need all of them, in the order of their names.
 pub struct Linker<'s> {
@@ -62,7 +62,7 @@ impl<'s> Linker<'s> {
         };
         let first = |service: &Service| {
             let first = service.containers.first();
-            first.map(|container| (container.name.clone(), tells(container)))
+            first.map(|container| (container.name.clone(), tells(container), service.machine))
         };
         let names = services.iter().map(|service| (service.name.clone(), first(service))).collect();
         let gates = Gates::of(&services);
@@ -148,6 +148,18 @@ fn open(service: &mut Service, rest: &mut Rest<'_>, others: &Others<'_>, model: 
             );
             continue;
         }
+        if let Some(Some((.., machine))) = others.names.get(&name.value)
+            && *machine != service.machine
+        {
+            let [theirs, own] = [*machine, service.machine].map(|id| &model[id].name);
+            let message = format!("`{}` runs on `{theirs}`, and this one on `{own}`", name.value);
+            rest.found.push(
+                Diagnostic::new(&codes::WRONG_KIND, name.span, message)
+                    .caption("containers share a network on one machine only")
+                    .help("run both on the same machine"),
+            );
+            continue;
+        }
         let joins = |one: &&mut Container| one.name == *container;
         if let Some(container) = service.containers.iter_mut().find(joins) {
             join_network(container, name, others.names, others.declared, &mut rest.found);
@@ -226,7 +238,7 @@ fn join_network(
     diagnostics: &mut Diagnostics,
 ) {
     match names.get(&name.value) {
-        Some(Some((target, healthy))) => {
+        Some(Some((target, healthy, _))) => {
             container.network = NetworkMode::Container(target.clone());
             // The network belongs to the other container: it exists only while that runs, and
             // disappears when that is recreated.

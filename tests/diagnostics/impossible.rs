@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
+use labwright::compile;
 use labwright::diag::Severity;
+use labwright::source::{Layer, SourceFile, Sources};
 
 use super::refused::{errors, findings};
 
@@ -162,6 +164,14 @@ peer public-key=\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\" address=\"{peer
 service openvpn on=box {{ clients tunnel; client a; host \"v.example.org\"; }}\n"
         )
     };
+    let vpn = |machine: &str| {
+        format!(
+            "secret key
+service gluetun on={machine} {{ provider mullvad; private-key (secret)key
+addresses \"10.64.0.1/32\"; }}
+service sonarr on=box {{ data \"/srv/data\"; vpn gluetun; }}\n"
+        )
+    };
     let passed = |gpu: &str| {
         format!("extend host pve {{ {gpu}; }}\nextend vm media {{ passthrough igpu; }}\n")
     };
@@ -231,6 +241,9 @@ dataset ab reservation=\"2GiB\" backup=never",
 private-key (secret)wg; }",
             "vpn-network-unfit",
         ),
+        // docker-compose: depends on undefined service.
+        (vpn("media"), "wrong-kind"),
+        (vpn("box"), ""),
         (host("device stick"), "missing-value"),
         (host("device stick path=\"/dev/serial/by-id/usb-x\""), ""),
         (host("device card pci=\"0000:01:00.0\""), ""),
@@ -347,4 +360,32 @@ fn what_is_left_out_with_another_state_is_in_no_backup() {
     }
     let never = format!("{cache}\nstate data path=\"/srv/appdata/x/a/b\" backup=never reason=x");
     assert!(!lost(&never));
+}
+
+#[test]
+fn a_port_that_help_names_is_free() {
+    let jellyfin = |name: &str, port: u16| {
+        format!(
+            "service {name} module=jellyfin on=box {{ library \"/{name}\"; expose web to=lan
+port web {port}; }}\n"
+        )
+    };
+    let twice = |port| jellyfin("a", port) + &jellyfin("b", port);
+    for (lines, free) in [
+        (twice(8096), 8097),
+        (twice(8096) + &jellyfin("c", 8097), 8098),
+        (twice(8096) + "extend host box { ssh from=lan port=8097; }", 8098),
+        // There is none above it.
+        (twice(65535), 1024),
+        (twice(65535) + &jellyfin("c", 1024), 1025),
+    ] {
+        let text = format!("{PREAMBLE}{lines}");
+        let lab = SourceFile { path: "lab.kdl".to_owned(), text, layer: Layer::Lab };
+        let (found, _) = compile::check(&Sources::with_standard_library(vec![lab]));
+        let found: Vec<_> =
+            found.iter().filter(|found| found.code.name == "host-port-twice").collect();
+        let [found] = found[..] else { panic!("{lines}: {found:?}") };
+        let help = found.help.as_deref().unwrap_or_default();
+        assert!(help.ends_with(&format!("`port web {free}`")), "{lines}: {help}");
+    }
 }
