@@ -31,8 +31,8 @@ const TYPED: &[&str] = &[
     r#"admin eve { ssh-key "hunter2"; }"#,
     r#"service restic on=box { repository "/b"; user ada "hunter2"; }"#,
     r#"service alertmanager on=box { smarthost "ada:hunter2@mail.example.org:587"; }"#,
-    r#"service alertmanager on=box { smtp-pass hunter2; }"#,
-    r#"service grafana on=box { secret admin-password value=hunter2; }"#,
+    r"service alertmanager on=box { smtp-pass hunter2; }",
+    r"service grafana on=box { secret admin-password value=hunter2; }",
     r#"lab more version="1" { email "ada:hunter2@example.org"; }"#,
     r#"secret pw "x" "hunter2""#,
     r#"module m { summary "x"; container m { image "x/m:1"; command "--password" "hunter2"; }; }
