@@ -54,7 +54,7 @@ fn head(machines: usize) -> String {
          {{ domain \"example.org\"; timezone \"Europe/Brussels\"; }}\n\
          admin operator \
          {{ ssh-key \"ssh-ed25519 \
-         AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa op\"; }}\n\
+         AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE op\"; }}\n\
          network lan cidr=\"10.0.0.0/8\" gateway=\"10.255.255.254\" \
          dns=\"10.255.255.254\"\nsecret store-password\n\
          // {machines} guests\n"

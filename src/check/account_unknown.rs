@@ -22,6 +22,7 @@ const NAMES: &[&str] = &["User", "Group", "SocketUser", "SocketGroup"];
 
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
+    datasets(model, diagnostics);
     for service in model.services.iter().filter(|service| !makes_accounts(service)) {
         for (name, what, span) in named(service) {
             if is_known(model, service, name) {
@@ -41,6 +42,33 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             diagnostics.push(found);
         }
     }
+}
+
+/// Finds the owners of datasets.
+fn datasets(model: &Model, diagnostics: &mut Diagnostics) {
+    for machine in &model.machines {
+        for dataset in machine.pools.iter().flat_map(|pool| &pool.datasets) {
+            let owner = dataset.owner.as_deref().unwrap_or_default();
+            let is_there = |name: &&str| is_account(model, name);
+            let Some(name) = owner.split(':').find(|name| !is_there(name)) else { continue };
+            let message = format!(
+                "nothing makes the account `{name}` on `{}`, to which a dataset belongs",
+                machine.name
+            );
+            diagnostics.push(
+                Diagnostic::new(&CODE, dataset.span, message)
+                    .help("write its number, as in `owner=\"1000:1000\"`")
+                    .on(machine.name.clone()),
+            );
+        }
+    }
+}
+
+/// Returns whether each machine has an account, by its system or by the lab.
+fn is_account(model: &Model, name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit())
+        || is_of_system(name)
+        || model.admins.iter().any(|admin| admin.name == name)
 }
 
 /// Returns whether a service may make accounts in a way that can't be seen.
@@ -97,8 +125,5 @@ fn is_known(model: &Model, service: &Service, name: &str) -> bool {
     // A package names its account after itself, or after a part of its own name.
     let on_machine = model.services.iter().filter(|other| other.machine == service.machine);
     let mut packages = on_machine.flat_map(|other| &other.packages);
-    name.bytes().all(|byte| byte.is_ascii_digit())
-        || is_of_system(name)
-        || model.admins.iter().any(|admin| admin.name == name)
-        || packages.any(|package| package.name.contains(name))
+    is_account(model, name) || packages.any(|package| package.name.contains(name))
 }

@@ -18,6 +18,10 @@ static CODE: Code = codes::code!(
 /// The least memory that Proxmox takes. Source: <https://pve.proxmox.com/pve-docs/qm.conf.5.html>.
 const LEAST: Size = Size(16 << 20);
 
+/// Less than what the kernel and the first files of the smallest of the systems take while a VM
+/// starts. A container has neither.
+const SYSTEM: Size = Size(192 << 20);
+
 /// The size of the smallest of the systems' images. Proxmox makes no disk smaller.
 const IMAGE: Size = Size(2 << 30);
 
@@ -32,7 +36,17 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             diagnostics.push(finding.on(machine.name.clone()));
         };
         if let Some(memory) = &machine.memory {
-            if memory.value < LEAST {
+            let system = machine.kind == MachineKind::Vm;
+            let kept = guest.least_memory.unwrap_or(memory.value);
+            if system && memory.value >= LEAST && kept.min(memory.value) < SYSTEM {
+                let message = format!(
+                    "`{}` has {} of memory, and its system does not start with less than {SYSTEM}",
+                    machine.name,
+                    kept.min(memory.value)
+                );
+                let what = if kept < memory.value { "least" } else { "memory" };
+                found(memory.span, message, format!("raise its `{what}` to `1GiB` or so"));
+            } else if memory.value < LEAST {
                 let message = format!(
                     "`{}` has {} of memory, and Proxmox refuses less than {LEAST}",
                     machine.name, memory.value

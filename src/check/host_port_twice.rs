@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Rule;
 use super::sockets::{Socket, sockets};
+use super::systems::{SSHD, SystemPort, Systems};
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::{EndpointId, MachineId, MachineKind, Ports, Transport};
+use crate::model::{EndpointId, MachineId, Ports, Transport};
 use crate::plan::Plan;
 use crate::source::Span;
 
@@ -21,24 +22,27 @@ type Taken = BTreeMap<(MachineId, Transport, u16), Vec<(Ports, EndpointId)>>;
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     let mut taken = Taken::new();
-    let used = used(plan);
+    let systems = Systems::new(plan);
+    check_sshd(plan, &systems, diagnostics);
+    let used = used(plan, &systems);
     // Ports of one row begin no further before a port than this.
     let mut longest = 0;
     for (machine, ports, transport, endpoint) in plan.listeners() {
         let host = &model[machine];
-        let ssh = host.ssh.iter().find(|access| ports.contains(access.port));
-        if let Some(ssh) = ssh.filter(|_| {
-            transport == Transport::Tcp
-                && !matches!(host.kind, MachineKind::Appliance | MachineKind::Unmanaged)
-        }) {
+        let own = systems
+            .of(machine)
+            .iter()
+            .find(|own| own.transport == transport && ports.contains(own.port));
+        if let Some(own) = own {
             let (service, name) = (&model[endpoint.service], &model.endpoint(endpoint).name);
-            let message = format!("port {}/tcp of `{}` is used twice", ssh.port, host.name);
+            let (port, word) = (own.port, transport.name());
+            let message = format!("port {port}/{word} of `{}` is used twice", host.name);
             let help =
                 format!("give the service another port: {}", free(plan, &used, machine, endpoint));
             diagnostics.push(
                 Diagnostic::new(&CODE, service.span, message)
                     .caption(format!("by `{name}` of `{}`", service.name))
-                    .label(ssh.span, "and by sshd")
+                    .label(own.span, format!("and by {}", own.what))
                     .help(help)
                     .on(service.name.clone()),
             );
@@ -71,11 +75,31 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         longest = longest.max(ports.more());
         taken.entry((machine, transport, ports.first)).or_default().push((ports, endpoint));
     }
-    check_sockets(plan, diagnostics);
+    check_sockets(plan, &systems, diagnostics);
+}
+
+/// Finds ports of sshd that another program of the system has.
+fn check_sshd(plan: &Plan<'_>, systems: &Systems, diagnostics: &mut Diagnostics) {
+    for (id, machine) in plan.model.machines() {
+        let is_sshd = |own: &&SystemPort| own.what == SSHD;
+        let (sshd, others): (Vec<_>, Vec<_>) = systems.of(id).iter().partition(is_sshd);
+        for ssh in sshd {
+            let has = |own: &&&SystemPort| (own.port, own.transport) == (ssh.port, ssh.transport);
+            let Some(taken) = others.iter().find(has) else { continue };
+            let message = format!("port {}/tcp of `{}` is used twice", ssh.port, machine.name);
+            diagnostics.push(
+                Diagnostic::new(&CODE, ssh.span, message)
+                    .caption("by sshd")
+                    .label(taken.span, format!("and by {}", taken.what))
+                    .help("let sshd listen on another port, such as 22")
+                    .on(machine.name.clone()),
+            );
+        }
+    }
 }
 
 /// Finds ports on which systemd listens for a unit, and something else does too.
-fn check_sockets(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
+fn check_sockets(plan: &Plan<'_>, systems: &Systems, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     let sockets = sockets(plan);
     if sockets.is_empty() {
@@ -97,9 +121,11 @@ fn check_sockets(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                     .on(of.name.clone()),
             );
         };
-        let ssh = host.ssh.iter().find(|access| access.port == socket.port);
-        if let Some(ssh) = ssh.filter(|_| socket.transport == Transport::Tcp) {
-            report(ssh.span, "and by sshd".to_owned());
+        let mut own = systems.of(machine).iter();
+        let is_its =
+            |own: &&SystemPort| own.port == socket.port && own.transport == socket.transport;
+        if let Some(own) = own.find(is_its) {
+            report(own.span, format!("and by {}", own.what));
         }
         let others = taken.entry((machine, socket.transport, socket.port)).or_default();
         let meets = |other: &&&Socket<'_>| {
@@ -147,14 +173,14 @@ fn are_same(plan: &Plan<'_>, first: EndpointId, second: EndpointId) -> bool {
 /// The ports of each machine that are taken, as rows with a free port between two of them.
 type Used = BTreeMap<MachineId, Vec<Ports>>;
 
-fn used(plan: &Plan<'_>) -> Used {
+fn used(plan: &Plan<'_>, systems: &Systems) -> Used {
     let mut used = Used::new();
+    for (machine, _) in plan.model.machines() {
+        let own = systems.of(machine).iter().map(|own| Ports::one(own.port));
+        used.entry(machine).or_default().extend(own);
+    }
     for (machine, ports, ..) in plan.listeners() {
         used.entry(machine).or_default().push(ports);
-    }
-    for (id, machine) in plan.model.machines() {
-        let ssh = machine.ssh.iter().map(|access| Ports::one(access.port));
-        used.entry(id).or_default().extend(ssh);
     }
     for socket in sockets(plan) {
         let machine = plan.model[socket.service].machine;

@@ -9,6 +9,9 @@ use crate::plan::capacity::guests_memory;
 /// Finds hosts whose guests, and machines whose services, may use more memory than there is.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
+/// The smallest `zfs_arc_max` that counts. Source: zfs(4).
+const LEAST_ARC: Size = Size(64 << 20);
+
 static CODE: Code = codes::code!(
     "memory-overcommit",
     Warning,
@@ -30,6 +33,15 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
 /// Finds a cache of ZFS that is larger than what is kept for the host.
 fn cache_of(host: &Machine, diagnostics: &mut Diagnostics) {
     let (Some(arc), Some(reserve)) = (host.arc, host.reserve) else { return };
+    if arc < LEAST_ARC {
+        let message = format!("ZFS takes no limit of its cache below {LEAST_ARC}");
+        diagnostics.push(
+            Diagnostic::new(&CODE, host.span, message)
+                .caption(format!("`arc` of `reserve` is {arc}, so the default counts"))
+                .help("raise `arc`, or leave it out")
+                .on(host.name.clone()),
+        );
+    }
     if arc > reserve {
         let message =
             format!("ZFS may cache {arc}, but only {reserve} are kept for `{}`", host.name);

@@ -56,7 +56,9 @@ mod memory_below_need;
 mod memory_overcommit;
 mod mount_below_read_only;
 mod mount_twice;
+mod mount_without_source;
 mod name_leads_elsewhere;
+mod name_server_silent;
 mod name_too_long;
 mod name_without_dns;
 mod networks_overlap;
@@ -68,6 +70,7 @@ mod port_at_foreign_address;
 mod port_moved;
 mod port_published_by_hand;
 pub mod programs;
+mod proxmox_too_old;
 mod raw_names_nothing;
 mod route_open_to_nobody;
 mod route_to_itself;
@@ -83,6 +86,7 @@ mod sockets;
 mod state_without_backup;
 pub mod system_path;
 mod system_unit;
+mod systems;
 mod too_many_devices;
 mod typed_secret;
 mod units;
@@ -170,8 +174,10 @@ pub static RULES: &[&Rule] = &[
     &memory_overcommit::RULE,
     &mount_below_read_only::RULE,
     &mount_twice::RULE,
+    &mount_without_source::RULE,
     &name_leads_elsewhere::RULE,
     &name_without_dns::RULE,
+    &name_server_silent::RULE,
     &name_too_long::RULE,
     &networks_overlap::RULE,
     &own_address_unfit::RULE,
@@ -180,6 +186,7 @@ pub static RULES: &[&Rule] = &[
     &port_at_foreign_address::RULE,
     &port_moved::RULE,
     &port_published_by_hand::RULE,
+    &proxmox_too_old::RULE,
     &raw_names_nothing::RULE,
     &route_open_to_nobody::RULE,
     &route_to_itself::RULE,
@@ -231,6 +238,10 @@ pub static CONTAINER_WITHOUT_RUNTIME: &Code = container_without_runtime::RULE.co
 /// The code of [`ABSENCES`] that is unreliable as soon as a service has an unknown option, because
 /// the option may have been a secret.
 pub static UNUSED_SECRET: &Code = unused_secret::RULE.code;
+
+/// The code of findings that a folder is missing, which a share may have put there that is not read
+/// because of another fault.
+pub static MOUNT_WITHOUT_SOURCE: &Code = mount_without_source::RULE.code;
 
 /// Runs every rule. No service may have the name of one of `own_folders`, the folders of a payload
 /// that belong to no service.

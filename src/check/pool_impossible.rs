@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Rule;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
 use crate::model::{Dataset, Machine, MachineKind, Pool, PoolLayout, Size};
-use crate::plan::Plan;
+use crate::plan::{Plan, capacity};
 
 /// Finds pools with too few disks and datasets whose settings contradict each other.
 pub static RULE: Rule = Rule { code: &CODE, check };
@@ -33,6 +33,7 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                 );
             }
             disks(machine, pool, diagnostics);
+            reserved(machine, pool, diagnostics);
             for dataset in &pool.datasets {
                 settings(dataset, diagnostics);
                 place(pool, dataset, diagnostics);
@@ -58,26 +59,6 @@ fn is_reserved(name: &str) -> bool {
 
 fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
     let different: BTreeSet<u32> = pool.disks.iter().copied().collect();
-    if let Some(twice) = pool
-        .disks
-        .iter()
-        .enumerate()
-        .find(|(index, disk)| pool.disks[..*index].contains(disk))
-        .map(|(_, disk)| *disk)
-    {
-        let Some(disk) = machine.disks.get(twice as usize) else { return };
-        diagnostics.push(
-            Diagnostic::new(
-                &CODE,
-                pool.span,
-                format!("disk `{}` is in pool `{}` twice", disk.name, pool.name),
-            )
-            .label(disk.span, "the disk")
-            .help("name each disk once")
-            .on(pool.name.clone()),
-        );
-        return;
-    }
     let (layout, least) = match pool.layout {
         PoolLayout::Stripe => return,
         PoolLayout::Mirror => ("mirror", 2),
@@ -121,6 +102,27 @@ fn disks(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
 
 fn count(disks: usize) -> String {
     if disks == 1 { "one disk".to_owned() } else { format!("{disks} disks") }
+}
+
+/// Finds reservations for which the whole pool has no room.
+fn reserved(machine: &Machine, pool: &Pool, diagnostics: &mut Diagnostics) {
+    let Some(size) = capacity::pool_size(machine, pool) else { return };
+    let reserved: Vec<_> = pool.datasets.iter().filter(|one| one.reservation.is_some()).collect();
+    let names: BTreeSet<&str> = reserved.iter().map(|one| one.name.as_str()).collect();
+    // What is reserved below another reservation is a part of that one.
+    let is_part = |name: &str| {
+        name.match_indices('/').any(|(end, _)| name.get(..end).is_some_and(|up| names.contains(up)))
+    };
+    let whole = reserved.iter().filter(|one| !is_part(&one.name));
+    let sum: Size = whole.filter_map(|one| one.reservation).sum();
+    let Some(first) = reserved.first().filter(|_| sum > size) else { return };
+    let message = format!("{sum} are reserved in pool `{}`, which has {size}", pool.name);
+    diagnostics.push(
+        Diagnostic::new(&CODE, first.span, message)
+            .label(pool.span, "the pool")
+            .help("lower a reservation")
+            .on(pool.name.clone()),
+    );
 }
 
 /// Finds a name that ZFS or Proxmox refuses below a pool, and a reservation for which the dataset

@@ -17,10 +17,10 @@ static CODE: Code = codes::code!(
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     // A guest with an invalid host or id has no guest data here.
-    let known = |machine: &&Machine| {
+    let known = |machine: &Machine| {
         machine.guest.is_some() || !matches!(machine.kind, MachineKind::Vm | MachineKind::Lxc)
     };
-    for machine in model.machines.iter().filter(known) {
+    for (id, machine) in model.machines().filter(|(_, machine)| known(machine)) {
         for share in &machine.shares {
             let own_host = match (&share.source, &machine.guest) {
                 (ShareSource::Dataset(dataset), Some(guest)) => {
@@ -54,6 +54,11 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
                         && matches!(server.kind, MachineKind::Unmanaged | MachineKind::Appliance);
                     (!served).then(|| format!("labwright sets up no SMB on `{}`", server.name))
                 }
+                (ShareTransport::Local, ..) if share.source.machine() != id => Some(format!(
+                    "`via=local` is for a folder of `{}` itself, and this one is on `{}`",
+                    machine.name,
+                    model[share.source.machine()].name
+                )),
                 (ShareTransport::MountPoint, MachineKind::Lxc, Some(_))
                 | (ShareTransport::Nfs | ShareTransport::Local, ..) => None,
                 (ShareTransport::MountPoint, ..) => Some(
@@ -85,7 +90,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn is_older(version: &str, than: (u32, u32)) -> bool {
+/// Returns whether a version comes before another.
+pub(super) fn is_older(version: &str, than: (u32, u32)) -> bool {
     let mut parts = version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     parts.next().is_some_and(|major| (major, parts.next().unwrap_or(0)) < than)
 }

@@ -5,7 +5,7 @@ use super::places::{CLOSED, FILES, HOMES, KEPT, OPEN, SHARED};
 use super::programs::hides;
 use super::units::of_system;
 use crate::diag::{Code, Diagnostic, Diagnostics, codes};
-use crate::model::{ServiceFileTarget, Unit};
+use crate::model::{MachineKind, ServiceFileTarget, Unit};
 use crate::plan::store::is_below;
 use crate::plan::{Plan, mount_name};
 use crate::source::Span;
@@ -21,7 +21,12 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         let mut look = |path: &str, what: String, span: Span| {
             // What is mounted in a folder of settings hides those that a program has there.
             let settings = || is_below(path, "/etc").then(|| SETTINGS.to_owned());
-            if let Some(why) = needed(path).or_else(settings) {
+            let at = path == STORAGES || is_below(path, STORAGES);
+            let storages = || {
+                (machine.kind == MachineKind::Proxmox && at)
+                    .then(|| format!("Proxmox mounts its storages in `{STORAGES}`"))
+            };
+            if let Some(why) = needed(path).or_else(settings).or_else(storages) {
                 diagnostics
                     .push(finding(&machine.name, path, &what, &why, span).on(machine.name.clone()));
             }
@@ -103,6 +108,9 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
         }
     }
 }
+
+/// Where Proxmox mounts storages. Source: `PVE/Storage/NFSPlugin.pm`, and its siblings.
+const STORAGES: &str = "/mnt/pve";
 
 const SETTINGS: &str = "`/etc` holds the settings of the system's programs";
 

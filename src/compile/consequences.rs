@@ -63,6 +63,7 @@ pub(super) fn leave_out_absences(
     let unknown = diagnostics.iter().any(|found| found.code.name == UNKNOWN_NODE.name);
     let incomplete =
         model.is_some_and(|model| model.services.iter().any(|service| service.incomplete));
+    let faulty = diagnostics.has_errors();
     let complete = diagnostics.take_complete();
     // What nobody understood may declare an entity.
     let misread = diagnostics.take_misread();
@@ -103,6 +104,7 @@ pub(super) fn leave_out_absences(
         let may_be_there =
             (unknown || !left_out.is_empty()) && check::ABSENCES.iter().any(|code| is(code));
         let may_be_used = (unknown || incomplete) && is(check::UNUSED_SECRET);
-        !may_be_there && !may_be_used
+        let may_be_shared = faulty && is(check::MOUNT_WITHOUT_SOURCE);
+        !may_be_there && !may_be_used && !may_be_shared
     });
 }

@@ -132,7 +132,7 @@ pub struct Release<S> {
 /// edition 1
 /// lab attic version="2026.1" { domain "example.org"; timezone "Europe/Brussels"; }
 /// admin ada {
-///     ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa"
+///     ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE"
 /// }
 /// network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 /// host box kind=debian {

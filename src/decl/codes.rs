@@ -14,6 +14,7 @@ codes::define! {
     pub WRONG_ANNOTATION = "wrong-annotation", Error,
         "a type annotation that the place does not allow";
     pub DUPLICATE_PROPERTY = "duplicate-property", Error, "one property is written twice in a node";
+    pub DUPLICATE_VALUE = "duplicate-value", Error, "a list has the same value twice";
     pub DUPLICATE_NODE = "duplicate-node", Error,
         "a node is written twice where only one is allowed";
     pub DUPLICATE_NAME = "duplicate-name", Error, "two entities have the same name";

@@ -22,6 +22,7 @@ pub mod proxmox_words;
 pub mod schema;
 pub mod ssh_key;
 pub mod sysctl;
+pub mod twice;
 pub mod types;
 
 use std::borrow::Cow;

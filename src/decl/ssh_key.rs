@@ -35,6 +35,12 @@ pub fn fault(text: &str) -> Option<&'static str> {
     (!whole).then_some("this is not the whole of an ssh public key")
 }
 
+/// Returns whether OpenSSH reads a key that has all of its parts. It does not when anything stands
+/// between the end of the last part and the comment, such as a letter too many.
+pub fn is_read(text: &str) -> bool {
+    ::ssh_key::PublicKey::from_openssh(text).is_ok()
+}
+
 /// The kinds of keys that OpenSSH takes. It takes `ssh-dss` no more.
 const KINDS: &[&str] = &[
     "ssh-ed25519",
@@ -80,9 +86,17 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::fault;
+    use super::{fault, is_read};
 
-    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa";
+    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE";
+
+    #[test]
+    fn openssh_reads_nothing_between_a_key_and_its_comment() {
+        assert!(is_read(&format!("ssh-ed25519 {ED25519} ada")));
+        assert!(is_read(&format!("ssh-ed25519 {ED25519}")));
+        assert!(!is_read(&format!("ssh-ed25519 {ED25519}xa ada")));
+        assert!(!is_read(&format!("ssh-ed25519 {ED25519}= ada")));
+    }
 
     #[test]
     fn whole_keys_are_told_from_others() {

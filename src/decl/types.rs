@@ -404,7 +404,7 @@ impl Type {
             Self::HostPort => keep(is_host_port(&text), text),
             Self::Mail => keep(is_mail(&text), text),
             Self::Pattern => keep(Pattern::parse(&text).is_some(), text),
-            Self::SshKey => keep(ssh_key::fault(&text).is_none(), text),
+            Self::SshKey => keep(ssh_key::fault(&text).is_none() && ssh_key::is_read(&text), text),
             Self::Mode | Self::FileMode => keep(
                 text.len() == 4
                     && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte))

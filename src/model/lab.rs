@@ -1,6 +1,6 @@
 //! The lab's own facts: its name, admins, secrets and accepted findings.
 
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 /// The content of the `lab` node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Admin {
     /// The account's name.
     pub name: String,
     /// The public keys, as in `authorized_keys`.
-    pub ssh_keys: Vec<String>,
+    pub ssh_keys: Vec<Spanned<String>>,
     /// The place of its declaration.
     pub span: Span,
 }

@@ -35,6 +35,7 @@ mod routes;
 mod scrapes;
 mod secrets;
 pub mod store;
+mod unmade;
 mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::interfaces::interfaces;
 use super::root_disk::{RootDisk, root};
+use super::unmade::{Unmade, unmade};
 use crate::model::{
     Containers, Guest, Machine, MachineId, MachineKind, Model, Os, Pool, Service, ServiceId, Size,
 };
@@ -28,6 +29,8 @@ pub struct Requirements<'m> {
     pub nvidia: Vec<&'m str>,
     /// The disks of its pools: the device and the pool.
     pub disks: Vec<(&'m str, &'m str)>,
+    /// What containers mount and the bundle does not make.
+    pub unmade: Vec<Unmade<'m>>,
     /// What its guests need of it.
     pub guests: GuestRequirements<'m>,
 }
@@ -108,6 +111,7 @@ pub fn requirements<'m>(model: &'m Model, id: MachineId, services: &Services) ->
             .map(|service| service.name.as_str())
             .collect(),
         disks: machine.pools.iter().flat_map(|pool| disks(machine, pool)).collect(),
+        unmade: unmade(model, machine, &here),
         guests: if machine.kind == MachineKind::Proxmox {
             guests(model, id, services)
         } else {

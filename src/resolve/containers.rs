@@ -412,9 +412,25 @@ pub fn target<'c>(
 }
 
 pub fn resources(service: &mut Service, block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    let mut limited = BTreeMap::new();
     for node in block.all("resources") {
         let limits = limits_of(node);
         if let Some(container) = target(service, node, diagnostics) {
+            for limit in node.properties.iter().filter(|limit| limit.name != "container") {
+                let what = (container.name.clone(), limit.name.clone());
+                let own = (limit.rank, limit.value.span);
+                let other = limited.insert(what, own).filter(|(rank, _)| *rank == limit.rank);
+                if let Some((_, first)) = other {
+                    let (name, of) = (&limit.name, &container.name);
+                    let message = format!("`{name}` of the container `{of}` is limited twice");
+                    let code = &crate::decl::codes::CONFLICTING_VALUES;
+                    diagnostics.push(
+                        Diagnostic::new(code, limit.value.span, message)
+                            .label(first, "first here")
+                            .help("keep one of the two"),
+                    );
+                }
+            }
             container.resources.memory = limits.memory.or(container.resources.memory);
             container.resources.millicpus = limits.millicpus.or(container.resources.millicpus);
         }

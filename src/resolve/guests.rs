@@ -13,6 +13,7 @@ pub fn guest(
     model: &Model,
     diagnostics: &mut Diagnostics,
 ) -> Option<Guest> {
+    least(block, diagnostics);
     if block.schema.name == "host" {
         return None;
     }
@@ -34,6 +35,7 @@ pub fn guest(
     let id = block.property("id")?;
     without_effect(block, diagnostics);
     image(block, diagnostics);
+    snippets(block, diagnostics);
     let disk = |node: &Block<'_>| {
         Some(GuestDisk {
             name: node.key().to_owned(),
@@ -84,6 +86,35 @@ pub fn guest(
         span: id.span,
     })
 }
+
+/// Reports a machine other than a VM that would keep a part of its memory.
+fn least(block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    let memory = block.child("memory").filter(|_| block.schema.name != "vm");
+    if let Some(least) = memory.and_then(|memory| memory.property("least")) {
+        let message = "`least` is without effect: only a VM gives memory back to its host";
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::UNKNOWN_NODE, least.span, message)
+                .help("leave it out"),
+        );
+    }
+}
+
+/// Reports a storage for snippets that holds disks alone.
+fn snippets(block: &Block<'_>, diagnostics: &mut Diagnostics) {
+    let storage = block.child("storage").and_then(|storage| storage.property("snippets"));
+    let Some(storage) = storage else { return };
+    let text = storage.text().unwrap_or_default();
+    if DISKS_ALONE.contains(&text) {
+        let message = format!("`{text}` holds disks, and no files such as snippets");
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, storage.span, message)
+                .help("name a storage of kind `dir`, `nfs` or `cifs`, such as `local`"),
+        );
+    }
+}
+
+/// The storages of Proxmox's installer that are of kind `lvmthin` and `zfspool`.
+const DISKS_ALONE: [&str; 2] = ["local-lvm", "local-zfs"];
 
 /// Reports what has no effect on a guest.
 fn without_effect(block: &Block<'_>, diagnostics: &mut Diagnostics) {

@@ -11,6 +11,7 @@ use crate::source::Spanned;
 
 /// Reports names that are declared as gone but still exist, and new names that don't exist.
 pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
+    let mut gone = BTreeMap::new();
     for (node, what) in lab
         .removed
         .iter()
@@ -18,6 +19,18 @@ pub fn resolve(lab: &Lab<'_>, diagnostics: &mut Diagnostics) {
         .chain(lab.moved.iter().map(|node| (node, "moved")))
     {
         let Some(name) = node.argument(1).and_then(Spanned::text) else { continue };
+        if let Some((before, first)) = gone.insert((node.key(), name), (what, node.span)) {
+            let message = if before == what {
+                format!("{} `{name}` is {what} twice", node.key())
+            } else {
+                format!("{} `{name}` is both {before} and {what}", node.key())
+            };
+            diagnostics.push(
+                Diagnostic::new(&crate::decl::codes::CONFLICTING_VALUES, node.span, message)
+                    .label(first, "the first")
+                    .help("remove one of the two lines"),
+            );
+        }
         let Some(still) = of_kind(lab, node.key()).find(|block| block.key() == name) else {
             continue;
         };

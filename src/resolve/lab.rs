@@ -8,12 +8,12 @@ use crate::decl::layer::Lab;
 use crate::decl::{Block, ssh_key};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::model::{Accept, Admin, LabInfo, Model, Secret};
-use crate::source::Sources;
+use crate::source::{Sources, Spanned};
 
 /// Resolves everything except machines and services.
 pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) -> Model {
     let mut model = Model {
-        lab: info(lab),
+        lab: info(lab, diagnostics),
         admins: lab.admins.iter().map(|block| admin(block, diagnostics)).collect(),
         networks: Vec::new(),
         zones: zones(lab, diagnostics),
@@ -42,8 +42,20 @@ pub fn resolve(lab: &Lab<'_>, sources: &Sources, diagnostics: &mut Diagnostics) 
     model
 }
 
-fn info(lab: &Lab<'_>) -> LabInfo {
+fn info(lab: &Lab<'_>, diagnostics: &mut Diagnostics) -> LabInfo {
     let block = &lab.lab;
+    let email = block.value("email").filter(|email| !email.is_faulty());
+    let host = email.and_then(|email| email.text()?.split_once('@'));
+    if let (Some(email), Some((_, host))) = (email, host)
+        && !host.contains('.')
+    {
+        let message = format!("no mail from outside reaches `{host}`");
+        diagnostics.push(
+            Diagnostic::new(&crate::decl::codes::WRONG_TYPE, email.span, message).help(
+                "write an address with a whole domain: certificate authorities refuse others",
+            ),
+        );
+    }
     LabInfo {
         name: block.key().to_owned(),
         version: string(block.property("version")).unwrap_or_default(),
@@ -79,7 +91,8 @@ fn admin(block: &Block<'_>, diagnostics: &mut Diagnostics) -> Admin {
         let text = key.text().unwrap_or_default();
         let fault = ssh_key::fault(text);
         // A key that can't be read still is one, but it may be a private key.
-        ssh_keys.push(if fault.is_none() { text.to_owned() } else { String::new() });
+        let kept = if fault.is_none() { text.to_owned() } else { String::new() };
+        ssh_keys.push(Spanned::new(kept, key.span));
         if let Some(fault) = fault.filter(|_| !key.is_faulty()) {
             diagnostics.push(
                 Diagnostic::new(&crate::decl::codes::WRONG_TYPE, key.span, fault)

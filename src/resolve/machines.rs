@@ -252,6 +252,10 @@ fn interfaces<'b>(
     }
     let Some(bridge) = bridge else { return };
     let own = bridge.text().unwrap_or_default();
+    if own == "lo" || own.starts_with("docker") {
+        let message = format!("`{own}` is made by the machine itself, and is no bridge of the lab");
+        report(message, "name the bridge otherwise, such as `vmbr0`", None);
+    }
     if own == name {
         let message = format!("the bridge `{own}` can't be its own interface");
         report(message, "name the bridge otherwise, such as `vmbr0`", None);

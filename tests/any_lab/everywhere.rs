@@ -49,7 +49,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
 const KEY: &str = "admin ssh-key key";
 
 const BEFORE_COMMENT: &str =
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ";
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ";
 
 /// The labs for fields whose example takes no other text. `VALUE` is the field.
 const LABS: &[(&str, &str)] = &[

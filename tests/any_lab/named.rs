@@ -159,7 +159,7 @@ fn sets_and_chains_of_firewalls_never_meet() {
     let mut lab = "edition 1
 lab home version=\"2026.1\"
 admin ada { ssh-key \"ssh-ed25519 \
-AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }
+AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada\"; }
 "
     .to_owned();
     for (number, zone) in ZONES.iter().enumerate() {

@@ -11,7 +11,7 @@ use crate::cli::{labwright, put};
 const LAB: &str = "edition 1
 lab attic version=\"2026.1\" { domain \"example.org\"; timezone \"Europe/Brussels\"; }
 admin ada { ssh-key \"ssh-ed25519 \
-AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }
+AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada\"; }
 network lan cidr=\"192.168.1.0/24\" gateway=\"192.168.1.1\" dns=\"192.168.1.1\"
 host box kind=debian {
     os debian-13

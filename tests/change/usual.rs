@@ -30,10 +30,10 @@ planted! {
         "restarts",
         [("what guards homelab: ufw and nftables -> nftables", "firewall nftables")];
     another_key_of_the_same_person: AUTOMATION,
-        [("lab.kdl", "Exa operator", "Exb operator")],
+        [("lab.kdl", "pleE operator", "pleF operator")],
         "access-opened",
-        [("operator may come in with the key ssh-ed25519 …leExampleExb: no -> yes", "ssh-key"),
-         ("operator may come in with the key ssh-ed25519 …leExampleExa: yes -> no", "ssh-key")];
+        [("operator may come in with the key ssh-ed25519 …mpleExampleF: no -> yes", "ssh-key"),
+         ("operator may come in with the key ssh-ed25519 …mpleExampleE: yes -> no", "ssh-key")];
     a_machine_that_leaves_its_zone: HOME,
         [("machines.kdl", "    zone dmz ", "    // zone dmz ")],
         "access-opened",

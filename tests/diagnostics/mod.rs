@@ -3,6 +3,7 @@
 mod cases;
 mod codes;
 mod concealed;
+mod edits;
 mod helps;
 mod impossible;
 pub mod mistakes;

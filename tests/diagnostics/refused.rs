@@ -97,13 +97,13 @@ address lan "192.168.1.200"; }"#, "guest-too-small"),
 address lan "192.168.1.200"; }"#, ""),
     (SLOT_TWICE, "device-twice"),
     (r#"admin bob {
-ssh-key "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+ssh-key "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
 }"#, "wrong-type"),
     (r#"admin bob {
 ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampl ada"
 }"#, "wrong-type"),
     (r#"admin bob {
-ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa"
+ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE"
 }"#, ""),
     (r#"vm x id=200 on=pve { os debian-13; memory "1GiB"; disk root size="8GiB"; bios ovmf;
 address lan "192.168.1.200"; }"#, ""),

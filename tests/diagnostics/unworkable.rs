@@ -306,7 +306,7 @@ password (secret)a; keep daily=0; }"#, false),
 ];
 
 const KEY: &str =
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa";
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE";
 
 #[test]
 fn options_that_mean_nothing_are_refused() {

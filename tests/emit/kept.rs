@@ -41,7 +41,7 @@ fn lab(service: &str) -> Compiled {
 edition 1
 lab home version="2025.1" {{ domain "example.org"; timezone "Europe/Brussels"; }}
 admin ada {{
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
 }}
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 host box kind=debian {{

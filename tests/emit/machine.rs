@@ -12,7 +12,7 @@ const HOSTILE_LAB: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; timezone "Europe/Brussels"; }
 admin ada {
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa \
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE \
         it: \"yes\" # 'x' $HOME {{ y }}"
 }
 network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" gateway6="fd00:1::1" \
@@ -185,7 +185,7 @@ const SHARES: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; }
 admin ada {
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
 }
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
 secret restic-password

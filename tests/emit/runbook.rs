@@ -74,7 +74,7 @@ fn of_every_kind() -> [String; 4] {
     let lab = r#"
         admin ada {
             ssh-key "ssh-ed25519 \
-                AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+                AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
         }
         secret restic-password
         host pve kind=proxmox { address lan "192.168.1.2"; ssh from=lan; }

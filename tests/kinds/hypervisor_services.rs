@@ -170,7 +170,7 @@ fn sshd_lets_in_whom_the_lab_names_whatever_other_files_say() {
 #[test]
 fn nobody_logs_in_as_root_where_the_lab_makes_accounts() {
     let admin = "admin ada { ssh-key \"ssh-ed25519 \
-                 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }\n";
+                 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada\"; }\n";
     let lab = format!(
         "{admin}{GUESTS}extend vm media {{ ssh from=lan; }}\n\
                        extend host pve {{ ssh from=lan; }}"

@@ -7,7 +7,7 @@ const LAB: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; timezone "Europe/Brussels"; }
 admin ada {
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
 }
 network lan cidr="192.168.1.0/24" cidr6="fd00:1::/64" gateway="192.168.1.1" dns="192.168.1.1"
 host pve kind=proxmox version="8.4" { address lan "192.168.1.100" nic=eno1 bridge=vmbr0; }

@@ -53,7 +53,7 @@ const PRELUDE: &str = r#"
 edition 1
 lab home version="1.0" { domain "example.org"; email "me@example.org"; }
 admin ada {
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
 }
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
 router isp on=lan address="192.168.1.1"

@@ -137,7 +137,7 @@ const START: &str = concat!(
     r#"edition 1
 lab small version="1" { domain "example.org"; timezone "UTC"; }
 admin ada { ssh-key "#,
-    r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"; }
+    r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"; }
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 network guests cidr="192.168.2.0/24" gateway="192.168.2.1" dns="192.168.2.1"
 host box kind=debian { os debian-13; address lan "192.168.1.10"; ssh from="lan"; }

@@ -110,7 +110,7 @@ const FREE_TEXT: &str = r#"edition 1
 
 lab texts version="1" { domain "example.org"; }
 admin ada {
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa \
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE \
         TEXT"
 }
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"

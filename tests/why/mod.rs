@@ -357,7 +357,7 @@ fn a_declaration_without_effect_is_listed_and_no_other() {
             r#"edition 1
 lab attic version="1" {{ domain "example.org"; }}
 admin ada {{
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
 }}
 network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 host box kind=debian {{

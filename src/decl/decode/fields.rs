@@ -104,7 +104,9 @@ impl Decoder<'_> {
             self.missing(node, schema, field, &mut values);
         }
         let what = format!("the {} of `{}`", field.name, node.name);
-        values.extend(further.iter().map(|entry| self.value(entry, field, schema.dynamic, &what)));
+        let rest = further.iter().map(|entry| self.value(entry, field, schema.dynamic, &what));
+        let rest: Vec<_> = rest.collect();
+        values.extend(if is_free(field.ty) { rest } else { self.once(rest) });
         values
     }
 

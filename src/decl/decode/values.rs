@@ -6,7 +6,7 @@ use super::Decoder;
 use crate::decl::advice::{advice, alone, article, describe};
 use crate::decl::schema::Field;
 use crate::decl::types::Type;
-use crate::decl::{Value, codes};
+use crate::decl::{Value, codes, twice};
 use crate::diag::Diagnostic;
 use crate::diag::hidden::names_secret;
 use crate::model::SECRET_IS_NO_TEXT;
@@ -90,7 +90,18 @@ impl Decoder<'_> {
         })
     }
 
-    fn list<'s>(&self, text: &Cow<'s, str>, span: Span, ty: Type) -> Option<Spanned<Value<'s>>> {
+    /// Leaves out the values that a list has had before, and reports them.
+    pub(super) fn once<'s>(&mut self, list: Vec<Spanned<Value<'s>>>) -> Vec<Spanned<Value<'s>>> {
+        let new = twice::report(&list, self.diagnostics);
+        list.into_iter().zip(new).filter_map(|(item, new)| new.then_some(item)).collect()
+    }
+
+    fn list<'s>(
+        &mut self,
+        text: &Cow<'s, str>,
+        span: Span,
+        ty: Type,
+    ) -> Option<Spanned<Value<'s>>> {
         let parts: Vec<Cow<'s, str>> = match text {
             Cow::Borrowed(text) => text.split(',').map(|part| Cow::Borrowed(part.trim())).collect(),
             Cow::Owned(text) => {
@@ -102,7 +113,8 @@ impl Decoder<'_> {
             let place = self.place_in(span, &part, &mut at);
             Some(Spanned::new(ty.read_text(part)?, place))
         });
-        Some(Spanned::new(Value::List(items.collect::<Option<_>>()?), span))
+        let items: Vec<_> = items.collect::<Option<_>>()?;
+        Some(Spanned::new(Value::List(self.once(items)), span))
     }
 
     /// Finds the place of a part of a value, from `at` on. If escapes hide it, the place is the

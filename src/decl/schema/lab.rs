@@ -88,14 +88,14 @@ static ADMIN: NodeSchema = NodeSchema::new(
     "admin",
     "A person's account on every machine.",
     "admin ada { ssh-key \"ssh-ed25519 \
-     AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada\"; }",
+     AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada\"; }",
 )
 .arguments(&[required("name", Type::Name, "The account's name.")])
 .children(&[&[many(&SSH_KEY)]]);
 static SSH_KEY: NodeSchema = NodeSchema::new(
     "ssh-key",
     "A public key that may log in.",
-    "ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa \
+    "ssh-key \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE \
      ada\"",
 )
 .arguments(&[required("key", Type::Text, "A line of `authorized_keys`.")]);

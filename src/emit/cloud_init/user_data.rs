@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::packed::{self, Packed, Slot};
 use crate::emit::machine::archives;
 use crate::emit::{Context, labctl, machine};
-use crate::model::{MachineKind, ShareTransport};
+use crate::model::{Admin, MachineKind, ShareTransport};
 use crate::plan::{Mount, Packages, drivers};
 
 #[derive(Debug, Serialize)]
@@ -36,7 +36,7 @@ struct User<'p> {
     groups: Vec<&'static str>,
     sudo: &'static str,
     lock_passwd: bool,
-    ssh_authorized_keys: &'p [String],
+    ssh_authorized_keys: Vec<&'p str>,
 }
 
 /// A restart at the end of the first boot.
@@ -74,7 +74,7 @@ pub(super) fn write(context: &Context<'_>) -> String {
         fqdn: format!("{}.{domain}", machine.name),
         manage_etc_hosts: true,
         timezone: &model.lab.timezone,
-        users: model.admins.iter().map(|admin| user(&admin.name, &admin.ssh_keys)).collect(),
+        users: model.admins.iter().map(user).collect(),
         disable_root: true,
         ssh_pwauth: false,
         // The archives among `write_files` are in place by then, but the lists of packages lack
@@ -96,7 +96,8 @@ pub(super) fn write(context: &Context<'_>) -> String {
     packed::yaml("#cloud-config\n", &slot, &data)
 }
 
-fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
+fn user(admin: &Admin) -> User<'_> {
+    let name = admin.name.as_str();
     User {
         name,
         // Debian has groups such as `operator`. A group of this name is used if it exists, and made
@@ -107,7 +108,7 @@ fn user<'p>(name: &'p str, keys: &'p [String]) -> User<'p> {
         // Administrators have keys and no password that sudo could ask for.
         sudo: "ALL=(ALL) NOPASSWD:ALL",
         lock_passwd: true,
-        ssh_authorized_keys: keys,
+        ssh_authorized_keys: admin.ssh_keys.iter().map(|key| key.value.as_str()).collect(),
     }
 }
 

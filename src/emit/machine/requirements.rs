@@ -24,6 +24,8 @@ struct View<'p> {
     volumes: Vec<VolumeView<'p>>,
     docker: &'p [&'p str],
     disks: &'p [(&'p str, &'p str)],
+    /// The paths that containers mount and the bundle does not make, with their services.
+    unmade: Vec<(&'p str, String)>,
     /// Whether the machine has guests.
     hypervisor: bool,
     version: Option<&'p str>,
@@ -94,6 +96,7 @@ pub(super) fn emit(
             .collect(),
         docker: &guests.docker,
         disks: &needs.disks,
+        unmade: needs.unmade.iter().map(|one| (one.path, one.services.join(", "))).collect(),
         hypervisor: !guests.ids.is_empty(),
         version: context.this().version.as_deref(),
         vms: guests.ids.iter().any(|(.., container)| !container),
@@ -117,6 +120,7 @@ pub(super) fn emit(
     };
     if view.devices.is_empty()
         && view.disks.is_empty()
+        && view.unmade.is_empty()
         && !view.hypervisor
         && !view.memory_limits
         && view.nvidia.is_empty()

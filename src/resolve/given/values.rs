@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Reader;
 use crate::decl::advice::{advice, alone, describe};
 use crate::decl::types::Type;
-use crate::decl::{Block, Value};
+use crate::decl::{Block, Value, twice};
 use crate::diag::hidden::{is_plain_word, names_secret};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::Data;
@@ -47,7 +47,14 @@ impl Reader<'_, '_> {
             );
         }
         let mut values = Vec::with_capacity(block.arguments.len());
-        for argument in &block.arguments {
+        // A text may be a word of a command, which counts twice.
+        let all: &[_] = if spec.kind == "text" { &[] } else { &block.arguments };
+        let new = twice::report(all, diagnostics);
+        let is_new = |index: usize| new.get(index).copied().unwrap_or(true);
+        for (index, argument) in block.arguments.iter().enumerate() {
+            if !is_new(index) {
+                continue;
+            }
             match self.value(spec, argument, diagnostics) {
                 Some(Data::List(items)) => values.extend(items),
                 Some(value) => values.push(value),

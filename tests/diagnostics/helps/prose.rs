@@ -45,7 +45,7 @@ const DONE: &[(&str, &str, &str)] = &[
         "admin-without-key",
         "admin bob",
         r#"admin bob {
-    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa bob"
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE bob"
 }"#,
     ),
     (
@@ -96,6 +96,11 @@ const DONE: &[(&str, &str, &str)] = &[
         "dns-asks-itself",
         r#"dns="192.168.1.2""#,
         r#"dns="192.168.1.2,192.168.1.1""#,
+    ),
+    (
+        "name-server-silent",
+        r#"dns="192.168.1.10,192.168.1.11""#,
+        r#"dns="192.168.1.10,192.168.1.1""#,
     ),
     (
         "duplicate-name",

@@ -69,7 +69,7 @@ impl<'rig> World<'rig> {
         let key = laptop.sh("cat /root/.ssh/id.pub");
         lab.change(
             "lab.kdl",
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa \
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE \
              operator",
             key.trim_end(),
         );
