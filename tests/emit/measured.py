@@ -235,7 +235,7 @@ def eventful(name, labels, kind, value, second, step):
             else f"{first}x{REST}")
     if name == "probe_success":
         return f"1{away}1x{UPDATE - START - 6} 0x2 1x{LINE - UPDATE} 0x3 1x{REST}"
-    if name == "labwright_names_found":
+    if name == "labwright_name_found":
         return f"1{away}1x{LINE - START - 5} 0x4 1x{REST}"
     if name == "node_cpu_seconds_total" and labels["mode"] == "idle":
         return f"{whole}0+54x{BACKUP - START - 4} {(BACKUP - START) * 54}+2x25 " \
@@ -318,7 +318,7 @@ FAULTS = {
     "UpsWithoutProtection": {r"network_ups_tools_ups_status\{.*\"BYPASS\".*": "1"},
     "PoolNotWhole": {r"node_zfs_zpool_state\{.*state=\"online\".*": "0"},
     "UnitFailed": {r"labwright_unit_failed\{.*": "1"},
-    "NamesNotFound": {r"labwright_names_found\{.*": "0"},
+    "NamesNotFound": {r"labwright_name_found\{.*": "0"},
     "UnitsUnseen": {r"labwright_units_timestamp_seconds\{.*": "-4000"},
     "SnapshotsTooOld": {r"labwright_snapshot_newest_timestamp_seconds\{.*": "-9000"},
     "DatabaseDumpFailed": {r"labwright_backup_dump_success\{.*": "0"},

@@ -9,7 +9,7 @@ lab home version="1.0" { domain "example.org"; }
 admin ada {
     ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE ada"
 }
-network lan cidr="192.168.1.0/24" gateway="192.168.1.1"
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.1"
 host pve kind=proxmox {
     address lan "192.168.1.5" nic=eth0
     disk a device="/dev/disk/by-id/a" size=(size)"1TB"
@@ -87,7 +87,7 @@ fn what_failed_and_what_is_old_is_measured() {
         file=/var/lib/node_exporter/textfile/labwright-measures.prom
         sh /payload/machine/measures.sh && cat $file && stat -c %a $file
         promtool check metrics <$file >&2 || [ $? = 3 ]
-        touch /tmp/well && sh /payload/machine/measures.sh && grep ^labwright_names $file &&
+        touch /tmp/well && sh /payload/machine/measures.sh && grep ^labwright_name_ $file &&
             {{ grep -c failed.*1$ $file || :; }}
         touch /tmp/broken && ! sh /payload/machine/measures.sh
         ls -A /var/lib/node_exporter/textfile"
@@ -113,7 +113,7 @@ fn what_failed_and_what_is_old_is_measured() {
         failed("restic-check.service", 1),
         failed(r"mnt-my\\x2ddisk.mount", 1),
     ];
-    expected.push("labwright_names_found 1".to_owned());
+    expected.push("labwright_name_found{name=\"deb.debian.org\"} 1".to_owned());
     for (pool, well) in [("old", 1), ("spare", 0), ("tank", 0)] {
         expected.push(format!("labwright_pool_well{{zpool=\"{pool}\"}} {well}"));
     }
@@ -122,7 +122,8 @@ fn what_failed_and_what_is_old_is_measured() {
     {
         expected.extend([newest(dataset, at), late(dataset, after)]);
     }
-    let rest = ["644", "labwright_names_found 0", "0", "labwright-measures.prom"];
+    let rest =
+        ["644", "labwright_name_found{name=\"deb.debian.org\"} 0", "0", "labwright-measures.prom"];
     let rest = rest.map(str::to_owned);
     let got: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
     let mut measured = got.clone();
@@ -131,4 +132,123 @@ fn what_failed_and_what_is_old_is_measured() {
     measured.sort();
     expected.sort();
     assert_eq!((measured, after), (expected, rest.to_vec()), "{}", text(&answer.stderr));
+}
+
+/// A lab whose machines are led out or are not, and ask the lab's name servers or others.
+const NAMES: &str = r#"
+edition 1
+lab home version="1.0" { domain "example.org"; }
+admin ada {
+    ssh-key "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa ada"
+}
+network lan cidr="192.168.1.0/24" gateway="192.168.1.1" dns="192.168.1.2"
+network mixed cidr="192.168.2.0/24" gateway="192.168.2.1" dns="192.168.1.2,192.168.2.1"
+network closed cidr="192.168.3.0/24" dns="192.168.3.2"
+network mute cidr="192.168.4.0/24"
+network nameless cidr="192.168.5.0/24" gateway="192.168.5.1"
+host ns kind=debian {
+    os debian-13
+    address lan "192.168.1.2" nic=eth0
+    address closed "192.168.3.2" nic=eth1
+}
+host pve kind=proxmox {
+    address lan "192.168.1.3" nic=eth0 bridge=vmbr0
+}
+host inside kind=debian { os debian-13; address lan "192.168.1.4" nic=eth0; }
+host both kind=debian { os ubuntu-24.04; address mixed "192.168.2.4" nic=eth0; }
+host vault kind=debian { os debian-13; address closed "192.168.3.4" nic=eth0; }
+host island kind=debian { os debian-13; address mute "192.168.4.4" nic=eth0; }
+host plain kind=debian { os debian-13; address nameless "192.168.5.4" nic=eth0; }
+host told kind=debian { os debian-13; address lan "192.168.1.5" nic=eth0; }
+host leased kind=debian { os debian-13; address lan dhcp nic=eth0; }
+service adguard-home on=ns { admin-password (secret)p; }
+service n-ns module=node-exporter on=ns
+service n-pve module=node-exporter on=pve
+service n-inside module=node-exporter on=inside
+service n-both module=node-exporter on=both
+service n-vault module=node-exporter on=vault
+service n-island module=node-exporter on=island
+service n-plain module=node-exporter on=plain
+service n-told module=node-exporter on=told { must-find "localhost"; }
+service n-leased module=node-exporter on=leased
+secret p
+"#;
+
+#[test]
+fn a_machine_looks_for_what_the_lab_says_that_it_finds() {
+    let compiled = compile(&[("lab.kdl", NAMES)]);
+    for (machine, names) in [
+        // Its own name is in /etc/hosts.
+        ("ns", &["both.example.org", "deb.debian.org"][..]),
+        // Its name servers are named when it is installed.
+        ("pve", &["deb.debian.org"]),
+        ("inside", &["deb.debian.org", "ns.example.org"]),
+        // The router, which is asked too, does not know the names of the lab.
+        ("both", &["archive.ubuntu.com"]),
+        ("vault", &["ns.example.org"]),
+        ("island", &[]),
+        ("plain", &[]),
+        ("told", &["localhost"]),
+        ("leased", &["deb.debian.org"]),
+    ] {
+        let script = compiled.text(machine, "machine/measures.sh");
+        let asked = script.lines().filter_map(|line| line.trim().strip_prefix("name "));
+        assert_eq!(asked.collect::<Vec<_>>(), names, "{machine}");
+        assert_eq!(script.contains("labwright_name_found"), !names.is_empty(), "{machine}");
+    }
+}
+
+/// Runs the emitted scripts with real name servers: one of the lab, behind which the internet may
+/// be, on a network of its own.
+#[test]
+fn a_failed_name_server_is_told_and_a_closed_network_is_not() {
+    let compiled = compile(&[("lab.kdl", NAMES)]);
+    let Some(room) = Room::new() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for machine in ["inside", "vault", "island"] {
+        compiled.unpack(machine, &folder.path().join(machine));
+    }
+    let script = r#"
+        bin=$(mktemp -d)
+        printf '#!/bin/sh
+' >"$bin/systemctl"
+        chmod 0755 "$bin/systemctl"
+        PATH=$bin:$PATH
+        mkdir -p /var/lib/node_exporter/textfile
+        file=/var/lib/node_exporter/textfile/labwright-measures.prom
+        ip link set lo up
+        echo 'nameserver 127.0.0.1' >/tmp/resolv.conf
+        mount --bind /tmp/resolv.conf /etc/resolv.conf
+        found() {
+            for machine in inside vault island; do
+                sh "/payload/$machine/machine/measures.sh" &&
+                    sed -n "s/^labwright_name_found/$1 $machine /p" "$file"
+            done
+        }
+        answer() {
+            dnsmasq --no-daemon --no-resolv --no-hosts --port=53 --listen-address=127.0.0.1                 --bind-interfaces --host-record=ns.example.org,192.168.1.2 "$@" 2>/dev/null &
+            server=$!
+            until getent ahosts ns.example.org >/dev/null; do sleep 0.1; done
+        }
+        answer --host-record=deb.debian.org,192.0.2.1
+        found well
+        kill "$server" && wait "$server"
+        # Its own upstream is away.
+        answer
+        found upstream
+        kill "$server" && wait "$server"
+        found gone
+    "#;
+    let answer = room.show(folder.path(), "/payload").sh(script, &[]);
+    let expected = r#"well inside {name="deb.debian.org"} 1
+well inside {name="ns.example.org"} 1
+well vault {name="ns.example.org"} 1
+upstream inside {name="deb.debian.org"} 0
+upstream inside {name="ns.example.org"} 1
+upstream vault {name="ns.example.org"} 1
+gone inside {name="deb.debian.org"} 0
+gone inside {name="ns.example.org"} 0
+gone vault {name="ns.example.org"} 0
+"#;
+    assert_eq!(text(&answer.stdout), expected, "{}", text(&answer.stderr));
 }

@@ -6,18 +6,18 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::TEMPLATES;
+use super::{TEMPLATES, names};
 use crate::artifact::Artifacts;
 use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::emit::recurring::Recurring;
-use crate::model::{Data, Os, Role};
+use crate::model::{Data, Role};
 use crate::plan::{BackupPlan, DumpJob};
 
 #[derive(Debug, Serialize)]
 struct View<'p> {
-    /// A name that the system's packages come from.
-    asked: &'static str,
+    /// The names that it must find.
+    names: BTreeSet<String>,
     ignored: BTreeSet<&'p str>,
     /// Units that say themselves how their last run was.
     own_words: BTreeSet<String>,
@@ -63,10 +63,7 @@ pub(super) fn emit(
     });
     let pools: Vec<&str> = context.this().pools.iter().map(|pool| pool.name.as_str()).collect();
     let view = View {
-        asked: match context.this().os {
-            Some(Os::Ubuntu2404) => "archive.ubuntu.com",
-            _ => "deb.debian.org",
-        },
+        names: names::asked(context),
         ignored: ignored.filter_map(Data::as_text).collect(),
         own_words: own_words(context),
         // Those of a host are in the kernel of its guests too.

@@ -4,6 +4,7 @@
 mod addresses;
 pub mod archives;
 mod measures;
+mod names;
 mod requirements;
 mod textfile;
 
