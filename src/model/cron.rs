@@ -106,6 +106,38 @@ impl Cron {
             && self.values(4).iter().any(|one| one % 7 == weekday)
     }
 
+    /// Returns the most days from one on which it runs to the next one.
+    pub fn days_between(&self) -> u32 {
+        // All days of nine years, of which three are leap years. The first is a Monday.
+        let (mut weekday, mut since, mut most) = (1, None, 1);
+        for year in 2024..2033 {
+            for month in 1..=12 {
+                let days = match month {
+                    2 if year % 4 == 0 => 29,
+                    2 => 28,
+                    4 | 6 | 9 | 11 => 30,
+                    _ => 31,
+                };
+                for day in 1..=days {
+                    since = since.map(|days: u32| days + 1);
+                    if self.is_on(month, day, weekday) {
+                        most = most.max(since.unwrap_or_default());
+                        since = Some(0);
+                    }
+                    weekday = (weekday + 1) % 7;
+                }
+            }
+        }
+        most
+    }
+
+    /// Returns how many seconds may pass between two runs before the next one is late. A run takes
+    /// time, and may wait for another one.
+    pub fn late_after(&self) -> u32 {
+        let days = self.days_between();
+        days * 86_400 + (days * 7 * 3_600).max(12 * 3_600)
+    }
+
     /// Returns the same schedule at other hours.
     #[must_use]
     pub fn at_hours(&self, hours: &[u8]) -> Self {
@@ -215,6 +247,25 @@ mod tests {
         assert_eq!(read("*-*-01 00/6:00:00").as_deref(), Some("00 00/6 01 * *"));
         assert_eq!(read("daily").as_deref(), Some("0 0 * * *"));
         assert_eq!(read("quarterly"), None);
+    }
+
+    #[test]
+    fn a_run_is_late_after_the_longest_time_between_two() {
+        for (text, days) in [
+            ("30 2 * * *", 1),
+            ("0 */6 * * *", 1),
+            ("0 10 * * 0", 7),
+            ("0 10 * * 7", 7),
+            ("0 10 * * 1-5", 3),
+            ("0 10 1 * *", 31),
+            ("0 10 31 * *", 61),
+            ("0 10 1 1,7 *", 184),
+            ("0 10 29 2 *", 1461),
+        ] {
+            let cron = Cron::parse(text).expect("a schedule");
+            assert_eq!(cron.days_between(), days, "{text}");
+            assert!(cron.late_after() >= days * 86_400 + 43_200, "{text}");
+        }
     }
 
     #[test]

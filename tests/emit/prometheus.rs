@@ -79,3 +79,44 @@ service navidrome on=bare { library \"/srv/music\"; }
     assert_eq!(names, ["-stays'"], "{rules}");
     assert!(!rules.contains("bare") && !rules.contains("navidrome"), "{rules}");
 }
+
+#[test]
+fn a_check_and_a_drill_are_late_by_their_own_schedule() {
+    let lab = r#"
+host box kind=debian { os debian-13; address lan "192.168.1.10"; ssh from=lan; }
+service prometheus on=box
+service node-box module=node-exporter on=box
+service navidrome on=box { library "/srv/music"; }
+service often module=restic on=box {
+    repository "/mnt/a"
+    password (secret)p
+    check "0 10 * * *"
+}
+service usual module=restic on=box { repository "/mnt/b"; password (secret)p; }
+service seldom module=restic on=box {
+    repository "/mnt/c"
+    password (secret)p
+    check "0 10 1,15 * *"
+}
+secret p
+"#;
+    let payload = super::payload::payload(lab, &[], "box");
+    let rules = std::fs::read_to_string(payload.path().join("prometheus/rules/backup.yml"));
+    let rules = rules.expect("the rules of backups");
+    // Seventeen days may be between two that are asked for twice a month.
+    for (backup, limit) in [("often", 129_600), ("usual", 781_200), ("seldom", 1_897_200)] {
+        for what in ["check", "drill"] {
+            let matchers = format!("{{machine=\"box\",backup=\"{backup}\"}}");
+            let series = format!("labwright_backup_{what}_timestamp_seconds{matchers}");
+            let old = format!("time() - max by (machine, backup) ({series}) > {limit}");
+            assert!(rules.contains(&old), "{old}: {rules}");
+            // Its timer may be off from the first day on.
+            let never = format!("expr: 'absent({series})'\n    for: '{limit}s'");
+            assert!(rules.contains(&never), "{never}: {rules}");
+        }
+    }
+    let Some(room) = Room::new() else { return };
+    let script = "promtool test rules /payload/prometheus/tests/backup.yml";
+    let answer = room.show(payload.path(), "/payload").sh(script, &[]);
+    assert!(answer.status.success(), "{}{}", text(&answer.stdout), text(&answer.stderr));
+}

@@ -12,15 +12,12 @@ use crate::diag::Diagnostics;
 use crate::emit::Context;
 use crate::emit::recurring::Recurring;
 use crate::model::{Data, Role};
-use crate::plan::{BackupPlan, DumpJob};
 
 #[derive(Debug, Serialize)]
 struct View<'p> {
     /// The names that it must find.
     names: BTreeSet<String>,
     ignored: BTreeSet<&'p str>,
-    /// Units that say themselves how their last run was.
-    own_words: BTreeSet<String>,
     /// Whether pools may be here, and those that must be.
     zfs: bool,
     pools: Vec<&'p str>,
@@ -31,20 +28,6 @@ struct View<'p> {
 struct Snapshotted {
     dataset: String,
     late_after: u32,
-}
-
-/// Lists the units of backups and dumps, which have alerts of their own. A check says nothing where
-/// the repository is out of reach, so its unit is not among them.
-fn own_words(context: &Context<'_>) -> BTreeSet<String> {
-    let model = context.model();
-    let backups = context.plan.backups.iter();
-    let here = backups.filter(|backup| model[backup.service].machine == context.machine);
-    let classes = here.flat_map(|backup| {
-        let service = &model[backup.service].name;
-        backup.schedule.keys().map(|class| BackupPlan::unit(service, class.name()))
-    });
-    let dumps = context.plan.dump_jobs_at(context.machine).iter().map(DumpJob::unit);
-    classes.chain(dumps).map(|unit| format!("{unit}.service")).collect()
 }
 
 /// Adds the script and its timer, on a machine with a node exporter.
@@ -65,7 +48,6 @@ pub(super) fn emit(
     let view = View {
         names: names::asked(context),
         ignored: ignored.filter_map(Data::as_text).collect(),
-        own_words: own_words(context),
         // Those of a host are in the kernel of its guests too.
         zfs: context.this().guest.is_none() || !pools.is_empty(),
         pools,

@@ -1,5 +1,4 @@
-//! Writes the rule files that depend on the lab: backups by class, the alerts of modules, the
-//! alerts of the lab.
+//! Writes the rule files that depend on the lab: the alerts of modules, the alerts of the lab.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +8,6 @@ use super::template::template;
 use crate::artifact::Origin;
 use crate::format;
 use crate::model::Alert;
-use crate::plan::Measured;
 use crate::plan::Plan;
 
 /// A rule file with its tests.
@@ -27,25 +25,25 @@ struct RuleFile {
 }
 
 #[derive(Serialize)]
-struct Group {
-    name: String,
-    rules: Vec<Rule>,
+pub(super) struct Group {
+    pub(super) name: String,
+    pub(super) rules: Vec<Rule>,
 }
 
 #[derive(Serialize)]
-struct Rule {
-    alert: String,
-    expr: String,
+pub(super) struct Rule {
+    pub(super) alert: String,
+    pub(super) expr: String,
     #[serde(rename = "for")]
-    hold: String,
-    labels: BTreeMap<&'static str, String>,
-    annotations: Annotations,
+    pub(super) hold: String,
+    pub(super) labels: BTreeMap<&'static str, String>,
+    pub(super) annotations: Annotations,
 }
 
 #[derive(Serialize)]
-struct Annotations {
-    summary: String,
-    description: String,
+pub(super) struct Annotations {
+    pub(super) summary: String,
+    pub(super) description: String,
 }
 
 #[derive(Serialize)]
@@ -84,99 +82,8 @@ pub(super) struct Sample {
 }
 
 /// Writes the rule files that depend on the lab. A file without rules is left out.
-pub(super) fn rendered(plan: &Plan<'_>, measured: &Measured) -> Vec<Rendered> {
-    [backups(plan, measured), of_modules(plan), of_lab(plan)].into_iter().flatten().collect()
-}
-
-const BACKUP_METRIC: &str = "labwright_backup_last_success_timestamp_seconds";
-
-fn backups(plan: &Plan<'_>, measured: &Measured) -> Option<Rendered> {
-    let mut rules = Vec::new();
-    let mut tests = Vec::new();
-    for (service, class) in &measured.backups {
-        let Some(limit) = class.late_after() else { continue };
-        let service = &plan.model[*service];
-        let machine = plan.model[service.machine].name.as_str();
-        let backup = service.name.as_str();
-        let class = class.name();
-        let matchers = format!(
-            "machine={},backup={},class={}",
-            quoted(machine),
-            quoted(backup),
-            quoted(class)
-        );
-        let series = format!("{BACKUP_METRIC}{{{matchers}}}");
-        let late = format!("time() - max by (machine, backup, class) ({series}) > {limit}");
-        let labels = || {
-            BTreeMap::from([
-                ("severity", "critical".to_owned()),
-                ("class", class.to_owned()),
-                ("machine", inert(machine)),
-                ("backup", inert(backup)),
-            ])
-        };
-        rules.push(Rule {
-            alert: "BackupTooOld".to_owned(),
-            expr: late,
-            hold: "30m".to_owned(),
-            labels: labels(),
-            annotations: Annotations {
-                summary: inert(&format!("the {class} backup of {backup} on {machine} is late")),
-                description:
-                    "The newest one that succeeded is {{ $value | humanizeDuration }} old."
-                        .to_owned(),
-            },
-        });
-        rules.push(Rule {
-            alert: "BackupNeverRan".to_owned(),
-            expr: format!("absent({series})"),
-            // A new lab has no backup yet, so the first one gets as much time as any other.
-            hold: format!("{limit}s"),
-            labels: labels(),
-            annotations: Annotations {
-                summary: inert(&format!(
-                    "the {class} backup of {backup} on {machine} never succeeded"
-                )),
-                description:
-                    "Nothing says that one ever did; the backup's unit and its log tell more."
-                        .to_owned(),
-            },
-        });
-        // By then both alerts have been due for longer than the half hour that the first one waits.
-        let at = limit + 2 * 3_600;
-        // Prometheus uses a sample for five minutes.
-        let samples = at / 300 + 5;
-        let test = |name: &str, values: Option<String>, fires: Option<&str>| Test {
-            name: format!("{backup}, {class}: {name}"),
-            interval: "5m".to_owned(),
-            input_series: values
-                .into_iter()
-                .map(|values| Series { series: series.clone(), values })
-                .collect(),
-            expectation: [Expectation {
-                expr: fires.map_or_else(
-                    || format!("ALERTS{{alertstate=\"firing\",{matchers}}}"),
-                    |alert| {
-                        let alert = format!("alertname=\"{alert}\",alertstate=\"firing\"");
-                        format!("count(ALERTS{{{alert},{matchers}}})")
-                    },
-                ),
-                eval_time: format!("{at}s"),
-                exp_samples: fires.map(|_| Sample { labels: "{}", value: 1 }).into_iter().collect(),
-            }],
-        };
-        tests.push(test("an old one is late", Some(format!("0x{samples}")), Some("BackupTooOld")));
-        tests.push(test("none at all is noticed", None, Some("BackupNeverRan")));
-        tests.push(test("a recent one is well", Some(format!("0+300x{samples}")), None));
-    }
-    let origin: BTreeSet<_> = plan
-        .backups
-        .iter()
-        .map(|backup| &plan.model[backup.service])
-        .filter(|service| measured.machines.contains(&service.machine))
-        .map(super::origin)
-        .collect();
-    render("backup", vec![Group { name: "backup".to_owned(), rules }], "30m", tests, origin)
+pub(super) fn rendered(plan: &Plan<'_>) -> Vec<Rendered> {
+    [of_modules(plan), of_lab(plan)].into_iter().flatten().collect()
 }
 
 fn of_modules(plan: &Plan<'_>) -> Option<Rendered> {
@@ -225,7 +132,7 @@ fn of_lab(plan: &Plan<'_>) -> Option<Rendered> {
     )
 }
 
-fn render(
+pub(super) fn render(
     name: &'static str,
     groups: Vec<Group>,
     evaluation_interval: &'static str,
@@ -375,7 +282,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Escapes text so that Prometheus' templates print it unchanged.
-fn inert(text: &str) -> String {
+pub(super) fn inert(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }
 

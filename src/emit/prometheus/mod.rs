@@ -7,6 +7,7 @@
 mod alerts;
 mod config;
 mod expected;
+mod late;
 mod template;
 
 use super::{Context, Emitter};
@@ -39,7 +40,9 @@ fn emit(context: &Context<'_>, artifacts: &mut Artifacts, _: &mut Diagnostics) {
             tests.push((name, test.to_owned(), EMITTER.fixed()));
         }
         let expected = expected::containers(context.plan, measured);
-        for rendered in alerts::rendered(context.plan, measured).into_iter().chain(expected) {
+        let late = late::backups(context.plan, measured);
+        let of_lab = late.into_iter().chain(alerts::rendered(context.plan)).chain(expected);
+        for rendered in of_lab {
             add(
                 &format!("rules/{}.yml", rendered.name),
                 Kind::PrometheusRules,
