@@ -295,3 +295,24 @@ fn limits_of_memory_that_the_kernel_ignores_are_reported() {
     let (fine, said) = asked("cpuset cpu io memory pids").expect("a room");
     assert!(fine && said.trim().is_empty(), "{said}");
 }
+
+/// Docker would refuse to start the container in the middle of a change.
+#[test]
+fn a_machine_says_which_folders_its_containers_lack_before_anything_changes() {
+    let machine = r#"host box kind=debian { os debian-13; address lan "192.168.1.10"; }"#;
+    let lab = format!(
+        "{machine}\nservice jellyfin on=box {{ library \"/srv/films $(x)\" \"/srv/music\"; }}"
+    );
+    let payload = payload(&lab, "box");
+    let Some((fine, said)) = run(&payload, REFUSES) else { return };
+    assert!(!fine, "{said}");
+    for folder in ["/srv/films $(x)", "/srv/music"] {
+        let wanted = format!("refused: jellyfin needs {folder}, which is not there");
+        assert!(said.contains(&wanted), "{said}");
+    }
+    // What the bundle itself makes or mounts is not asked for.
+    assert!(!said.contains("appdata"), "{said}");
+    let there = "mount -t tmpfs tmpfs /srv && mkdir -p '/srv/films $(x)' /srv/music";
+    let (fine, said) = run(&payload, &format!("{there}; {REFUSES}")).expect("a room");
+    assert!(fine, "{said}");
+}
