@@ -83,6 +83,7 @@ mod share_across_zones;
 mod share_circle;
 mod share_transport_unsupported;
 mod sockets;
+mod state_shared;
 mod state_without_backup;
 pub mod system_path;
 mod system_unit;
@@ -198,6 +199,7 @@ pub static RULES: &[&Rule] = &[
     &share_across_zones::RULE,
     &share_circle::RULE,
     &share_transport_unsupported::RULE,
+    &state_shared::RULE,
     &state_without_backup::RULE,
     &system_path::RULE,
     &system_unit::RULE,

@@ -32,7 +32,10 @@ struct Server<'p> {
 fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     let model = plan.model;
     let asked = |flow: &&Flow| flow.transport == Transport::Udp && flow.ports.contains(DOMAIN);
-    let flows: Vec<&Flow> = plan.flows.iter().filter(asked).collect();
+    let mut flows: BTreeMap<MachineId, Vec<&Flow>> = BTreeMap::new();
+    for flow in plan.flows.iter().filter(asked) {
+        flows.entry(flow.to).or_default().push(flow);
+    }
     let mut owners: BTreeMap<IpAddr, MachineId> = BTreeMap::new();
     let named = || model.networks.iter().flat_map(|network| &network.dns);
     for (id, machine) in model.machines().filter(|(_, machine)| machine.kind.is_managed()) {
@@ -41,8 +44,8 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
     }
     let server = |address: IpAddr| {
         let id = *owners.get(&address)?;
-        let there = |flow: &&&Flow| flow.to == id && flow.is_at(address);
-        let zones = flows.iter().filter(there).filter_map(|flow| match flow.from {
+        let there = flows.get(&id).into_iter().flatten().filter(|flow| flow.is_at(address));
+        let zones = there.filter_map(|flow| match flow.from {
             FlowSource::Zone(zone) => Some(zone),
             _ => None,
         });

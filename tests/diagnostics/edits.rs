@@ -79,6 +79,20 @@ lxc dns id=200 on=pve {", ""),
     ("repository \"/mnt/backup\"", "repository \"sftp://ada@nas.example.org//b\"", ""),
     ("repository \"/mnt/backup\"", "repository \"rest:ftp://x\"", "assertion-failed"),
     ("repository \"/mnt/backup\"", "repository \"rest:https://b.example.org/\"", ""),
+    // Networks of VPNs.
+    ("secret npm-admin", "secret key
+service tailscale on=media { clients lan; auth-key (secret)key; reach lan; }
+secret npm-admin", "vpn-network-unfit"),
+    ("network tunnel cidr=\"10.8.0.0/24\"", "network tunnel cidr=\"100.64.0.0/10\"
+secret key
+service tailscale on=media { clients tunnel; auth-key (secret)key; reach lan; }", ""),
+    // Folders of two.
+    ("secret npm-admin", "secret key
+service family module=immich on=media { database-password (secret)key; uploads \"/mnt/photos\"; }
+secret npm-admin", "state-shared"),
+    ("secret npm-admin", "secret key
+service family module=immich on=media { database-password (secret)key; uploads \"/mnt/photos/b\"; }
+secret npm-admin", ""),
     // Two that say different things.
     ("    expose web to=lan\n    route", "    resources memory=\"1GiB\"
     resources memory=\"2GiB\"\n    route", "conflicting-values"),

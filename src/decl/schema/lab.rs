@@ -138,8 +138,8 @@ static SECRET: NodeSchema = NodeSchema::new(
 static PROFILE: NodeSchema = NodeSchema::new(
     "profile",
     "Settings for many machines, and a variant of the lab. Its machine settings go to the \
-     machines that `on` names and to those with one of the `tagged` tags. Its other nodes count \
-     only when `lab` selects it.",
+     machines that `on` names and to those with one of the `tagged` tags. If it has neither, they \
+     go to all machines when `lab` selects it. Its other nodes count only then.",
     "profile locked-down tagged=web { ssh from=admin-net; }",
 )
 .arguments(&[NAME])
