@@ -1,12 +1,11 @@
 //! Finds text that may be the value of a secret, typed in by mistake: what follows a word such as
 //! `password`.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::suspect;
+use super::names::Names;
 use super::words::{Word, words};
-use crate::source::Sources;
+use super::{clients, suspect};
 
 /// The words of names that have a secret as their value.
 const WORDS: [&str; 8] =
@@ -21,9 +20,6 @@ pub fn names_secret(name: &str) -> bool {
     // The value of `password_file` is a path.
     WORDS.iter().any(|word| name.contains(word)) && !name.ends_with("_file")
 }
-
-/// The names of the language whose value is a secret and that do not say so.
-const FIELDS: [&str; 2] = ["login", "preshared-key"];
 
 /// Short names that people give to passwords.
 const SHORT: [&str; 4] = ["pass", "pw", "pwd", "psk"];
@@ -51,51 +47,6 @@ const LOGINS: [&str; 12] = [
 const SCHEMES: [&str; 9] =
     ["sftp", "ssh", "rest", "s3", "rclone", "b2", "azure", "swift", "mailto"];
 
-/// Names that are too common to say that their value is a secret, though an option with the name
-/// may take one.
-const COMMON: [&str; 3] = ["config", "user", "users"];
-
-/// The names that have a secret as their value in a lab: those of the language, and the options of
-/// modules that say so by their type.
-#[derive(Debug)]
-pub struct Names<'s>(BTreeSet<&'s str>);
-
-impl Default for Names<'_> {
-    fn default() -> Self {
-        Self(FIELDS.into())
-    }
-}
-
-impl<'s> Names<'s> {
-    /// Finds the names in the text of all files. The files need not be valid: a mistake in one must
-    /// not show what is secret in it.
-    pub fn of(sources: &'s Sources) -> Self {
-        let mut names = Self::default();
-        for (_, file) in sources.files() {
-            for (at, _) in file.text.match_indices("type=") {
-                let after = file.text.get(at + "type=".len()..).unwrap_or_default();
-                if after.trim_start_matches('"').starts_with("secret") {
-                    names.0.extend(option_before(file.text.get(..at).unwrap_or_default()));
-                }
-            }
-        }
-        names
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
-    }
-}
-
-/// Returns the name of the option or field whose node the text ends in.
-fn option_before(text: &str) -> Option<&str> {
-    let start = text.rfind(['\n', ';', '{']).map_or(0, |at| at + 1);
-    let mut words = text.get(start..)?.split_whitespace();
-    words.find(|word| ["option", "field"].contains(word))?;
-    let name = words.next()?.trim_matches('"');
-    (!COMMON.contains(&name)).then_some(name)
-}
-
 /// Returns whether text is written as variables are: in capitals.
 fn is_variable(name: &str) -> bool {
     name.len() > 2 && !name.contains(|c: char| c.is_ascii_lowercase())
@@ -107,6 +58,15 @@ pub fn hidden(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
     let mut list = typed(line, names);
     let meets =
         |one: &Range<usize>, other: &Range<usize>| one.start < other.end && other.start < one.end;
+    for word in clients::passwords(line) {
+        if !list.iter().any(|known| meets(known, &word)) {
+            list.push(word);
+        }
+    }
+    if let Some(comment) = clients::comment(line) {
+        list.retain(|known| !meets(known, &comment));
+        list.push(comment);
+    }
     for word in suspect::made_by_chance(line) {
         let before = line.get(..word.start).unwrap_or_default().trim_end_matches(['"', '=']);
         let public = before.ends_with("public-key");
@@ -131,6 +91,13 @@ pub fn without_chance(text: &str) -> Option<String> {
 /// Returns whether a word is one of the language or of a module, rather than a secret.
 pub fn is_plain_word(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+/// Returns whether a value that belongs to nothing may be a secret: it is no path and no address.
+pub fn is_unclear(text: &str) -> bool {
+    let number = text.contains(['.', ':'])
+        && text.bytes().all(|b| b.is_ascii_hexdigit() || b".:/".contains(&b));
+    is_value(text) && !number
 }
 
 /// Returns whether a word is what people call a variable.
@@ -196,7 +163,8 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
         let alone = between.trim().is_empty();
         let is_property = line.get(word.range.end..).is_some_and(|rest| rest.starts_with('='));
         after_login = after_login.map(|words| words + usize::from(alone && !is_property));
-        if LOGINS.contains(&inside.trim_start_matches("--")) {
+        // The user of `admin admin hunter2` is called like a login.
+        if LOGINS.contains(&inside.trim_start_matches("--")) && after_login != Some(1) {
             after_login = Some(0);
         } else if after_login.is_some_and(|words| words > 1) && alone && !is_property {
             list.push(word.range.clone());
@@ -226,6 +194,11 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             continue;
         }
         // What is not the public key of ssh may be the private one, or a password.
+        let no_public_key = before.is_some_and(|before| before.text == "public-key")
+            && ["=", ""].contains(&between.trim())
+            && !is_property
+            && !is_marked(word.text)
+            && !suspect::is_public_key(inside);
         let no_key = before.is_some_and(|before| before.text == "ssh-key")
             && ["=", ""].contains(&between.trim())
             && !is_property
@@ -235,6 +208,11 @@ fn typed(line: &str, names: &Names<'_>) -> Vec<Range<usize>> {
             && node == Some("secret");
         if suspect::is_surely_secret(inside)
             || no_key
+            || no_public_key
+            || (node == Some("label")
+                && before.is_some_and(|before| before.text != "label")
+                && between.trim().is_empty()
+                && is_unclear(inside))
             || of_secret
             || (inside_block
                 && !is_own_of_secret(word.text, before)
@@ -444,6 +422,19 @@ mod tests {
             ("peer PresharedKey=hunter", "peer PresharedKey=***"),
             ("private hunter", "private ***"),
             ("secret admin-password value=hunter", "secret admin-password value=***"),
+            ("admin admin hunter", "admin admin ***"),
+            ("label \"a.b\" \"hunter\"", "label \"a.b\" ***"),
+            ("x \"a://b\" // hunter: the password", "x \"a://b\" //***"),
+            ("peer public-key=hunter x=y", "peer public-key=*** x=y"),
+            (
+                "raw compose.command \"mysqldump\" \"-phunter\"",
+                "raw compose.command \"mysqldump\" \"-p***\"",
+            ),
+            (
+                "health \"mariadb-admin ping -phunter -u x\"",
+                "health \"mariadb-admin ping -p*** -u x\"",
+            ),
+            ("command redis-cli -a hunter", "command redis-cli -a ***"),
         ];
         for (line, expected) in cases {
             assert_eq!(shown(line), expected);
@@ -472,11 +463,15 @@ mod tests {
             "image \"redis:8.2@sha256:0123456789abcdef0123456789abcdef\"",
             "extra-host \"nas:192.168.1.5\"",
             "sftp-host-key \"ssh-ed25519 AAAA\"",
-            "peer public-key=x address=\"10.9.0.2\"",
+            "peer public-key=\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\"",
             "passthrough igpu",
             "login (secret)app-users",
             "auth=authelia",
             "user ada; host a b c",
+            "label \"a.b\" \"/data\"",
+            "url \"https://a/password\" // a note",
+            "command mysqld -p$WORD",
+            "command nginx -p \"8080:80\" -prefix",
         ] {
             assert_eq!(shown(line), line);
         }

@@ -4,10 +4,12 @@
 //! Rendering is in the files next to this one.
 
 mod accepted;
+mod clients;
 pub mod codes;
 mod github;
 pub mod hidden;
 mod json;
+pub mod names;
 mod places;
 mod printable;
 pub mod render;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::hidden::{Names, awaits_value, hidden, is_open};
+use super::hidden::{awaits_value, hidden, is_open};
+use super::names::Names;
 use super::printable;
 use crate::source::{FileId, Layer, Sources, Span};
 

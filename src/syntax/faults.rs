@@ -2,7 +2,8 @@
 
 use super::wording::{is_quote, list, quote, shorten, what_is, with_protocol};
 use super::{DEEPEST, codes, numbers};
-use crate::diag::hidden::{Names, hidden};
+use crate::diag::hidden::hidden;
+use crate::diag::names::Names;
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
 

@@ -146,6 +146,24 @@ service m on=box"#,
     "extend service restic { passwrd correcthorse; }",
     r#"service restic on=box { repository "/b"; pass correcthorse; }"#,
     r#"network lan2 cidr="192.168.2.0/24" psk=correcthorse"#,
+    // As the value of something that nobody knows.
+    "telegram bot=correcthorse",
+    "telegram { bot correcthorse; }",
+    "extend host box { telegram 1 2 3 4 5 6 7 8 9 10 11 correcthorse; }",
+    "service alertmanager on=box { telegram bot=correcthorse chat=12; }",
+    "service caddy on=box { dns cloudflare correcthorse; }",
+    r#"service caddy on=box { dns { cloudflare "correcthorse"; }; }"#,
+    r#"service jellyfin on=box { library "/a"; label "a" "correcthorse"; }"#,
+    "extend host box { os debian-13 correcthorse; }",
+    "extend host box { os debian-13 x=correcthorse; }",
+    "service grafana on=box { admin admin correcthorse; }",
+    "service wireguard on=box { client a public-key=correcthorse; }",
+    r#"service wireguard on=box { peer name=a public-key="correcthorse"; }"#,
+    // As a word of a command, or in a comment.
+    r#"service mariadb on=box { raw compose.command "mariadbd" "-pcorrecthorse"; libary x; }"#,
+    r#"module m { container m { image "x/m:1"; health "mysqladmin ping -pcorrecthorse" x=1; }; }"#,
+    r#"module m { container m { image "x/m:1"; label "fields" correcthorse 1; }; }"#,
+    "service jellyfin on=bix // correcthorse is the password",
 ];
 
 #[test]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::values::ends_with_comma;
-use super::{Decoder, end_of};
+use super::{Decoder, FEW, end_of};
 use crate::decl::schema::{Field, NodeSchema, OPTION_VALUE};
 use crate::decl::types::Type;
 use crate::decl::{Priority, Property, Rank, Value, codes};
-use crate::diag::hidden::is_plain_word;
+use crate::diag::hidden::{is_plain_word, is_unclear};
 use crate::diag::{Diagnostic, nearest};
 use crate::source::{Span, Spanned};
 use crate::syntax::{Entry, Node, Scalar};
@@ -86,11 +86,19 @@ impl Decoder<'_> {
                 let finding =
                     Diagnostic::new(&codes::UNEXPECTED_ARGUMENT, span, message).help(help);
                 self.unclear += 1;
+                // It may be the secret itself, typed in by mistake.
+                // What could stand before it is none.
+                let last = schema.arguments.last().filter(|last| !matches!(last.ty, Type::Name));
+                let may_be = |entry: &&Entry<'_>| {
+                    last.is_none_or(|last| {
+                        is_free(last.ty) || last.ty.read(&entry.value.value).is_none()
+                    })
+                };
+                let typed = further.iter().filter(may_be).filter_map(unclear);
                 self.diagnostics.push(if schema.name == "secret" {
-                    // It may be the secret itself, typed in by mistake.
                     finding.conceal(span)
                 } else {
-                    finding
+                    typed.take(FEW).fold(finding, Diagnostic::conceal)
                 });
             }
             return values;
@@ -222,11 +230,10 @@ impl Decoder<'_> {
                     // What is almost the name of a secret has almost a secret as its value.
                     let secret = nearest(name, secrets.map(|field| field.name)).is_some();
                     self.unclear += 1;
-                    self.diagnostics.push(if schema.name == "secret" || secret {
-                        finding.conceal(entry.entry.value.span)
-                    } else {
-                        finding
-                    });
+                    let always = schema.name == "secret" || secret;
+                    let value = always.then_some(entry.entry.value.span);
+                    let value = value.or_else(|| unclear(&entry.entry));
+                    self.diagnostics.push(value.into_iter().fold(finding, Diagnostic::conceal));
                     continue;
                 }
             };
@@ -309,6 +316,25 @@ pub(super) fn typed(
         }
     }
     spans
+}
+
+/// Returns the place of a value that belongs to nothing, if it may be a secret.
+fn unclear(entry: &Entry<'_>) -> Option<Span> {
+    match &entry.value.value {
+        Scalar::Text(text) => is_unclear(text).then_some(entry.value.span),
+        Scalar::Integer(_) => Some(entry.value.span),
+        _ => None,
+    }
+}
+
+/// Lists the values of a node that nobody knows, which may be secrets. Where there are many, all
+/// that follows the name is one place.
+pub(super) fn of_nobody(node: &Node<'_>) -> Vec<Span> {
+    let entries = || node.arguments.iter().chain(node.properties.iter().map(|own| &own.entry));
+    if !node.children.is_empty() || entries().count() > FEW {
+        return vec![Span { start: node.name.span.end, end: end_of(node), ..node.name.span }];
+    }
+    entries().filter_map(unclear).collect()
 }
 
 /// Returns whether any text is a value of a type.

@@ -213,7 +213,11 @@ impl Decoder<'_> {
                 })
             }
         };
-        self.diagnostics.push(diagnostic.help(help));
+        let mut found = diagnostic.help(help);
+        if meant.is_none() && home(&node.name).is_none() {
+            found.concealed.extend(fields::of_nobody(node));
+        }
+        self.diagnostics.push(found);
         meant.filter(|child| !list(child))
     }
 

@@ -12,7 +12,7 @@ use super::visible::Visible;
 use crate::decl::decode::home;
 use crate::decl::strongest;
 use crate::decl::{Block, Value};
-use crate::diag::hidden::names_secret;
+use crate::diag::hidden::{is_unclear, names_secret};
 use crate::diag::{Diagnostic, Diagnostics, Severity, nearest, suggest};
 use crate::model::Data;
 use crate::source::{Sources, Span, Spanned};
@@ -41,6 +41,24 @@ fn lacks_secret(block: &Block<'_>, specs: &[OptionSpec<'_>]) -> bool {
         spec.name == block.name && (spec.kind == "secret" || names_secret(spec.name))
     };
     bare && block.children.is_empty() && specs.iter().any(is_secret)
+}
+
+fn is_near(name: &str, other: &str) -> bool {
+    nearest(name, [other]).is_some()
+}
+
+/// Lists the values of an option that may be secrets, typed in by mistake. Of a secret, all are.
+fn typed(block: &Block<'_>, of_secret: bool) -> Vec<Span> {
+    let may_be = |value: &&Spanned<Value<'_>>| match &value.value {
+        // The name of a secret may be shown.
+        Value::Secret(_) => false,
+        Value::Text(text) => of_secret || is_unclear(text),
+        Value::Bool(_) => of_secret,
+        _ => true,
+    };
+    let values = block.properties.iter().map(|property| &property.value).chain(&block.arguments);
+    let inside = block.children.iter().map(|child| child.span);
+    values.filter(may_be).map(|value| value.span).chain(inside).collect()
 }
 
 /// The values that a service sets for its module's options.
@@ -196,13 +214,14 @@ impl<'s> Reader<'_, 's> {
         };
         let message = format!("module `{module}` has no option `{}`", block.name);
         let mut found = Diagnostic::new(&codes::UNKNOWN_OPTION, block.span, message).help(help);
-        // What is almost the name of a secret has almost a secret as its value.
-        if specs.iter().any(|spec| spec.kind == "secret" && Some(spec.name) == near) {
-            // The name of a secret may be shown.
-            let typed = |value: &&Spanned<Value<'_>>| !matches!(value.value, Value::Secret(_));
-            for value in block.arguments.iter().filter(typed) {
-                found = found.conceal(value.span);
-            }
+        let meant = self.renamed(&block.name).or(near).or(meant);
+        let meant = specs.iter().find(|spec| meant == Some(spec.name));
+        let mut fields = self.service.schema.child_nodes().map(|child| child.node.name);
+        // What is almost the name of a secret has almost a secret as its value, and what nobody
+        // knows may have one.
+        let known = home(&block.name).is_some() || fields.any(|field| is_near(&block.name, field));
+        if meant.map_or(!known, |spec| ["secret", "record"].contains(&spec.kind)) {
+            found.concealed.extend(typed(block, meant.is_some_and(|spec| spec.kind == "secret")));
         }
         diagnostics.push(found);
     }

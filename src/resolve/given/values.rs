@@ -6,7 +6,7 @@ use super::Reader;
 use crate::decl::advice::{advice, alone, describe};
 use crate::decl::types::Type;
 use crate::decl::{Block, Value, twice};
-use crate::diag::hidden::{is_plain_word, names_secret};
+use crate::diag::hidden::{is_plain_word, is_unclear, names_secret};
 use crate::diag::{Diagnostic, Diagnostics, suggest};
 use crate::model::Data;
 use crate::resolve::options::OptionSpec;
@@ -101,7 +101,10 @@ impl Reader<'_, '_> {
             let found = Diagnostic::new(code, extra.span, message)
                 .help(format!("write {}", spec.describe()));
             let secret = spec.fields.iter().any(|field| field.kind == "secret");
-            diagnostics.push(if secret { found.conceal(extra.span) } else { found });
+            let may_be =
+                |value: &&Spanned<Value<'_>>| secret || value.text().is_some_and(is_unclear);
+            let typed = block.arguments.iter().filter(may_be).map(|value| value.span);
+            diagnostics.push(typed.fold(found, Diagnostic::conceal));
         }
         for field in &spec.fields {
             if !fields.contains_key(field.name) {
