@@ -61,6 +61,13 @@ fn of_kind(machine: &Machine) -> Vec<SystemPort> {
     let mut ports: Vec<SystemPort> = ssh
         .map(|ssh| SystemPort { port: ssh.port, transport, what: SSHD, span: ssh.span })
         .collect();
+    // Proxmox needs sshd, and the systems of guests come with it. One that nothing moves is on its
+    // own port. A host that somebody installed by hand may have none.
+    let brings_sshd =
+        matches!(machine.kind, MachineKind::Proxmox | MachineKind::Vm | MachineKind::Lxc);
+    if brings_sshd && machine.ssh.is_empty() {
+        ports.push(SystemPort { port: 22, transport, what: SSHD, span: machine.span });
+    }
     if machine.kind == MachineKind::Proxmox {
         let span = machine.span;
         let own = |(transport, port, what)| SystemPort { port, transport, what, span };

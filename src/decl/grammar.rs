@@ -267,6 +267,8 @@ pub fn is_wireguard_key(text: &str) -> bool {
         all(key, 43, alphanumeric_or(b"+/"))
             // The 43 letters have two bits more than 32 bytes. In these letters, both are zero.
             && key.ends_with(|last| "AEIMQUYcgkosw048".contains(last))
+            // With a key of zeros no two peers agree on anything.
+            && key.bytes().any(|byte| byte != b'A')
     })
 }
 
@@ -286,9 +288,11 @@ pub fn is_interface(text: &str) -> bool {
 
 /// Returns whether text is the name of a database that every client takes for one: with a `=` or
 /// `://` it would be a connection string. `PostgreSQL` cuts names after 63 bytes, and a restore
-/// makes a database with a longer name first.
+/// makes a database with a longer name first. Some are the servers' own, and hold no data.
 pub fn is_database(text: &str) -> bool {
-    all(text, 50, alphanumeric_or(b"_.-"))
+    const OWN: [&str; 4] = ["template0", "template1", "information_schema", "performance_schema"];
+    !OWN.contains(&text.to_ascii_lowercase().as_str())
+        && all(text, 50, alphanumeric_or(b"_.-"))
         && text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
 }
 
@@ -349,7 +353,7 @@ mod tests {
         holds(
             is_wireguard_key,
             &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="],
-            &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8D=", "x="],
+            &["xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8D=", "x=", &format!("{}=", "A".repeat(43))],
         );
         holds(is_account, &["1000", "1000:1000", "www-data"], &["a:b:c", ":", "a:", "4294967295"]);
         holds(is_interface, &["eth0", "vmbr0.10"], &["sixteen-letters-", "a/b", ".."]);
@@ -357,7 +361,20 @@ mod tests {
         holds(
             is_database,
             &["immich", "app-data", "a.b_c", &long[1..]],
-            &["a=b", "host=x", "postgres://x", "a/b", "a'b", "a`b", "a\"b", "$a", ".a", &long],
+            &[
+                "a=b",
+                "host=x",
+                "postgres://x",
+                "a/b",
+                "a'b",
+                "a`b",
+                "a\"b",
+                "$a",
+                ".a",
+                "template0",
+                "Information_Schema",
+                &long,
+            ],
         );
         holds(is_dataset, &["photos", "a/b"], &["/a", "a/", "a//b", "a/-b", "a@b", "../a"]);
     }

@@ -11,6 +11,9 @@ use super::refused::{errors, findings};
 
 const PREAMBLE: &str = include_str!("preamble.kdl");
 
+/// A module that is not looked at.
+const THING: &str = "container thing { image \"x/thing:1\"; health none=\"x\"; }";
+
 /// A timer with times.
 const TIMER: &str = r#"unit "t.timer" { section Timer { set OnCalendar "TIMES"; }
 section Install { set WantedBy timers.target; }; }
@@ -387,5 +390,48 @@ port web {port}; }}\n"
         let [found] = found[..] else { panic!("{lines}: {found:?}") };
         let help = found.help.as_deref().unwrap_or_default();
         assert!(help.ends_with(&format!("`port web {free}`")), "{lines}: {help}");
+    }
+}
+
+#[test]
+fn sshd_has_its_port_where_the_system_brings_it() {
+    for (machine, port, ssh, is_taken) in [
+        ("media", 22, "", true),
+        ("media", 2222, "", false),
+        ("media", 22, "extend vm media { ssh from=lan; }", true),
+        ("media", 22, "extend vm media { ssh from=lan port=2222; }", false),
+        // A host that somebody installed may have none.
+        ("box", 22, "", false),
+    ] {
+        let service = format!(
+            "service logs module=dozzle on={machine} {{ port web {port}; expose web to=lan; }}"
+        );
+        let found = errors(&format!("{PREAMBLE}{ssh}\n{service}\n"), THING);
+        let taken = found.iter().any(|(code, _)| *code == "host-port-twice");
+        assert_eq!(taken, is_taken, "{service} {ssh}: {found:?}");
+    }
+}
+
+#[test]
+fn names_that_a_database_keeps_for_itself_are_refused() {
+    let postgres = "service postgres on=box { password (secret)restic-password; LINE; }";
+    let mariadb = "service mariadb on=box { password (secret)restic-password
+root-password (secret)restic-password; LINE; }";
+    let adguard = "service adguard-home on=box { admin-password (secret)restic-password; LINE; }";
+    for (service, line, is_right) in [
+        (postgres, "database template0", false),
+        (postgres, "database template", true),
+        (postgres, "user public", false),
+        (postgres, "user published", true),
+        (mariadb, "database mysql", false),
+        (mariadb, "database mysql-app", true),
+        (adguard, "upstream \"tls://\"", false),
+        (adguard, "upstream \"9.9.9.9:\"", false),
+        (adguard, "upstream \"fd00::\"", true),
+        (adguard, "upstream \"9.9.9.9:53\" \"tls://dns.quad9.net\"", true),
+    ] {
+        let found = errors(&format!("{PREAMBLE}{}\n", service.replace("LINE", line)), THING);
+        let refused = found.iter().any(|(code, _)| *code == "assertion-failed");
+        assert_eq!(!refused, is_right, "{line}: {found:?}");
     }
 }

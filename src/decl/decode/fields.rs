@@ -94,7 +94,10 @@ impl Decoder<'_> {
                         is_free(last.ty) || last.ty.read(&entry.value.value).is_none()
                     })
                 };
-                let typed = further.iter().filter(may_be).filter_map(unclear);
+                let is_own =
+                    |entry: &&Entry<'_>| entry.value.value.as_text() == Some(&node.name.value);
+                let typed = further.iter().filter(|entry| may_be(entry) && !is_own(entry));
+                let typed = typed.filter_map(unclear);
                 self.diagnostics.push(if schema.name == "secret" {
                     finding.conceal(span)
                 } else {
@@ -320,7 +323,11 @@ pub(super) fn typed(
 
 /// Returns the place of a value that belongs to nothing, if it may be a secret.
 fn unclear(entry: &Entry<'_>) -> Option<Span> {
+    let is_path = |text: &str| {
+        entry.annotation.as_ref().is_some_and(|mark| mark.value == "ref") && text.contains('.')
+    };
     match &entry.value.value {
+        Scalar::Text(text) if is_path(text) => None,
         Scalar::Text(text) => is_unclear(text).then_some(entry.value.span),
         Scalar::Integer(_) => Some(entry.value.span),
         _ => None,
