@@ -47,10 +47,9 @@ pub fn passwords(line: &str) -> Vec<Range<usize>> {
     let mut before = "";
     let mut start = 0;
     for word in line.split(|c: char| c.is_whitespace() || "\"'`;,{}".contains(c)) {
-        let mut values = clients.iter().filter_map(|(_, option, joined)| match joined {
-            true => word.strip_prefix(option),
-            false if before == *option => Some(word),
-            false => word.strip_prefix(option),
+        let mut values = clients.iter().filter_map(|(_, option, joined)| {
+            let after = !joined && before == *option;
+            if after { Some(word) } else { word.strip_prefix(option) }
         });
         let is_one = |value: &&str| {
             // `-p8080:80` is a port, and `-p=x` of another kind of program.

@@ -316,7 +316,7 @@ fn has_secret_parameter(text: &str) -> bool {
     false
 }
 
-/// Returns whether text looks as keys of WireGuard do, public ones and others.
+/// Returns whether text looks as keys of `WireGuard` do, public ones and others.
 pub fn is_public_key(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
     text.strip_suffix('=').is_some_and(|key| key.len() == 43 && key.bytes().all(valid))

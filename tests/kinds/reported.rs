@@ -16,17 +16,17 @@ host nas kind=unmanaged {
 fn a_share_is_mounted_on_a_hypervisor_too() {
     let lab = format!(
         "{NAS}extend host pve {{\n\
-         share nas.backups at=\"/mnt/pve/nas\" via=nfs\n\
-         share nas.isos at=\"/mnt/pve/isos\" via=cifs user=me \
+         share nas.backups at=\"/mnt/nas\" via=nfs\n\
+         share nas.isos at=\"/mnt/isos\" via=cifs user=me \
          password=(secret)key read-only=#true\n\
          }}"
     );
     let payload = payload(&lab, "pve");
     for (unit, lines) in [
-        ("nas", ["What=192.168.1.9:/export/backups", "Where=/mnt/pve/nas", "Type=nfs"]),
-        ("isos", ["What=//192.168.1.9/isos", "Where=/mnt/pve/isos", "Type=cifs"]),
+        ("nas", ["What=192.168.1.9:/export/backups", "Where=/mnt/nas", "Type=nfs"]),
+        ("isos", ["What=//192.168.1.9/isos", "Where=/mnt/isos", "Type=cifs"]),
     ] {
-        let text = read(&payload, &format!("systemd/mnt-pve-{unit}.mount"));
+        let text = read(&payload, &format!("systemd/mnt-{unit}.mount"));
         for line in lines {
             assert!(text.contains(&format!("{line}\n")), "no {line} in\n{text}");
         }
@@ -43,7 +43,7 @@ fn a_share_is_mounted_on_a_hypervisor_too() {
     );
     let calls = crate::trixie::text(&answer.stdout);
     for unit in ["nas", "isos"] {
-        assert!(calls.contains(&format!("mnt-pve-{unit}.mount")), "{calls}");
+        assert!(calls.contains(&format!("mnt-{unit}.mount")), "{calls}");
     }
 }
 
