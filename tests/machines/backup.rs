@@ -39,6 +39,9 @@ END
         mkdir -p "/mnt/back ups" "/srv/app/da ta"
         mount -t tmpfs tmpfs "/mnt/back ups"
         echo precious >"/srv/app/da ta/file"
+        # As those who share a folder set it up: what is new in it is the group's.
+        install -d -m 2770 "/srv/app/da ta/shared"
+        echo ours >"/srv/app/da ta/shared/file"
         sqlite3 "/srv/app/da ta/lite.db" 'PRAGMA journal_mode=wal; CREATE TABLE t(a)'
         systemctl daemon-reload
         systemctl enable --quiet --now restic-daily.timer
