@@ -148,6 +148,8 @@ pub struct Script {
     pub number: u8,
     /// The template.
     pub template: TemplateId,
+    /// Whether a module of the lab brings it, and not one of the library.
+    pub of_lab: bool,
     /// The place of its declaration.
     pub span: Span,
 }

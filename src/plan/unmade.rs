@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::is_below;
-use crate::model::{Machine, Model, MountKind, Service, ServiceFileTarget};
+use crate::model::{
+    Machine, Model, MountKind, Script, ScriptPhase, Service, ServiceFileTarget, Unit,
+};
 use crate::source::Span;
 
 /// A folder or file that containers mount, and that must be on the machine already.
@@ -36,7 +38,7 @@ pub(super) fn unmade<'m>(
 ) -> Vec<Unmade<'m>> {
     let made = made(model, machine, services);
     let mut found: BTreeMap<&str, Unmade<'m>> = BTreeMap::new();
-    for service in services {
+    for service in services.iter().filter(|service| !may_make(service)) {
         let mounts = service.containers.iter().flat_map(|container| &container.mounts);
         for mount in mounts.filter(|mount| mount.kind == MountKind::Path) {
             let path = mount.source.as_str();
@@ -55,6 +57,13 @@ pub(super) fn unmade<'m>(
     found.into_values().collect()
 }
 
+/// Returns whether a service may put folders on the machine in a way that can't be seen: by a
+/// package, or by a script of the lab. Those of the library make no folders but what they declare.
+fn may_make(service: &Service) -> bool {
+    let own = |script: &Script| script.of_lab && script.phase == ScriptPhase::Activate;
+    !service.packages.is_empty() || service.scripts.iter().any(own)
+}
+
 /// Lists what the bundle makes or mounts.
 fn made<'m>(model: &'m Model, machine: &'m Machine, services: &[&'m Service]) -> BTreeSet<String> {
     let mut made: BTreeSet<String> = THERE.iter().map(|path| (*path).to_owned()).collect();
@@ -67,6 +76,7 @@ fn made<'m>(model: &'m Model, machine: &'m Machine, services: &[&'m Service]) ->
         made.extend(pool.datasets.iter().map(|dataset| dataset.mountpoint.clone()));
     }
     for service in services {
+        made.extend(service.units.iter().filter_map(mounted));
         made.extend(service.states.iter().map(|state| state.path.clone()));
         made.extend(service.files.iter().filter_map(|file| match &file.target {
             ServiceFileTarget::Machine(path) => Some(path.clone()),
@@ -74,6 +84,13 @@ fn made<'m>(model: &'m Model, machine: &'m Machine, services: &[&'m Service]) ->
         }));
     }
     made
+}
+
+/// Returns where a unit of a module mounts something.
+fn mounted(unit: &Unit) -> Option<String> {
+    let sections = unit.sections.iter().filter(|(name, _)| name == "Mount");
+    let mut lines = sections.flat_map(|(_, lines)| lines);
+    lines.find_map(|(name, words)| (name == "Where").then(|| words.concat()))
 }
 
 fn is_made(made: &BTreeSet<String>, path: &str) -> bool {

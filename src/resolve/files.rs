@@ -11,7 +11,7 @@ use crate::model::{
     Mount, MountKind, OnChange, Script, ScriptPhase, Service, ServiceFile, ServiceFileTarget,
     TemplateId,
 };
-use crate::source::{FileId, Sources, Spanned};
+use crate::source::{FileId, Layer, Sources, Spanned};
 
 /// Lists the words of a text that may name what to connect to: a URL, or a host with its port.
 /// Comments don't count.
@@ -253,6 +253,7 @@ pub fn script(
             .filter(|order| *order < 100)
             .unwrap_or(40),
         template: template(block, sources, report, diagnostics)?,
+        of_lab: sources.file(block.span.file).layer != Layer::Builtin,
         span: block.span,
     })
 }

@@ -435,3 +435,24 @@ root-password (secret)restic-password; LINE; }";
         assert_eq!(!refused, is_right, "{line}: {found:?}");
     }
 }
+
+#[test]
+fn a_folder_that_a_module_may_make_by_itself_is_not_missed() {
+    let thing = format!("{PREAMBLE}service thing on=media\n");
+    let found = |rest: &str| {
+        let container =
+            r#"container c { image "x/c:1"; health none="x"; mount "/opt/x" at="/x"; }"#;
+        let module = format!("{container}\n{rest}");
+        let found = findings(&thing, &module, Severity::Warning);
+        found.iter().any(|(code, _)| *code == "mount-without-source")
+    };
+    assert!(found(""));
+    assert!(found(r#"script run from="run.sh" phase=health"#));
+    assert!(!found(r#"script run from="run.sh""#));
+    assert!(!found("package x-data"));
+    assert!(!found(
+        r#"unit "opt-x.mount" { section Mount { set What "/dev/x"; set Where "/opt/x"; }
+section Install { set WantedBy multi-user.target; }; }"#
+    ));
+    assert!(!found(r#"state x path="/opt/x" backup=never reason="x""#));
+}
