@@ -11,7 +11,7 @@ use crate::model::{Data, Network, Service};
 use crate::plan::Plan;
 
 /// Finds networks of clients that a VPN's machine has an address in or another VPN gives out, that
-/// `OpenVPN` refuses or no tailnet has, and addresses of `WireGuard` that are not in the network.
+/// `OpenVPN` refuses, and addresses of `WireGuard` that are not in the network.
 pub static RULE: Rule = Rule { code: &CODE, check };
 
 static CODE: Code = codes::code!("vpn-network-unfit", Error, "a VPN can't have such addresses");
@@ -45,12 +45,6 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             );
             report(span, message, own.to_owned());
         }
-        if service.module == "tailscale" {
-            for prefix in network.prefixes.iter().filter(|prefix| !is_of_tailscale(prefix)) {
-                let message = format!("no device of a tailnet has an address of {prefix}");
-                report(span, message, format!("write the network with `cidr=\"{TAILNET}\"`"));
-            }
-        }
         // Several machines may be in one mesh.
         if is_mesh {
             continue;
@@ -77,16 +71,6 @@ fn check(plan: &Plan<'_>, diagnostics: &mut Diagnostics) {
             addresses(service, network, &mut report);
         }
     }
-}
-
-/// The addresses of devices in a tailnet, which Headscale gives out too. Source:
-/// <https://tailscale.com/kb/1304/ip-pool> and `net/tsaddr` of Tailscale.
-const TAILNET: &str = "100.64.0.0/10";
-const TAILNET_6: &str = "fd7a:115c:a1e0::/48";
-
-fn is_of_tailscale(prefix: &IpNet) -> bool {
-    let all = [TAILNET, TAILNET_6].into_iter().filter_map(|all| all.parse::<IpNet>().ok());
-    all.into_iter().any(|all| all.contains(prefix))
 }
 
 fn is_of_openvpn(prefix: &IpNet) -> bool {

@@ -81,8 +81,8 @@ lxc dns id=200 on=pve {", ""),
     ("repository \"/mnt/backup\"", "repository \"rest:https://b.example.org/\"", ""),
     // Networks of VPNs.
     ("secret npm-admin", "secret key
-service tailscale on=media { clients lan; auth-key (secret)key; reach lan; }
-secret npm-admin", "vpn-network-unfit"),
+service tailscale on=media { clients tunnel; auth-key (secret)key; reach lan; }
+secret npm-admin", "vpn-reaches-nothing"),
     ("network tunnel cidr=\"10.8.0.0/24\"", "network tunnel cidr=\"100.64.0.0/10\"
 secret key
 service tailscale on=media { clients tunnel; auth-key (secret)key; reach lan; }", ""),
