@@ -129,10 +129,7 @@ fn replaces(unit: &Unit) -> Option<(String, String)> {
 /// Says why a unit that mounts something can't be there, and what to write.
 fn mounts_over(unit: &Unit) -> Option<(String, String)> {
     unit.name.strip_suffix(".mount")?;
-    let lines = unit.sections.iter().filter(|(section, _)| section == "Mount");
-    let mut lines = lines.flat_map(|(_, lines)| lines);
-    let (_, values) = lines.find(|(key, _)| key == "Where")?;
-    let path = values.concat();
+    let path = unit.mount_point()?;
     if let Some(why) = needed(&path) {
         let help = "mount it in a folder of its own, such as one below `/srv` or `/mnt`";
         return Some((format!("can't mount at `{path}`: {why}"), help.to_owned()));

@@ -11,7 +11,7 @@ use crate::source::{Span, Spanned};
 pub fn report(values: &[Spanned<Value<'_>>], diagnostics: &mut Diagnostics) -> Vec<bool> {
     let mut firsts: BTreeMap<String, Span> = BTreeMap::new();
     let mut is_new = |item: &Spanned<Value<'_>>| {
-        if values.len() < 2 || item.value.is_dynamic() || item.is_faulty() {
+        if item.value.is_dynamic() || item.is_faulty() {
             return true;
         }
         let first = *firsts.entry(format!("{:?}", item.value)).or_insert(item.span);

@@ -106,6 +106,15 @@ pub struct Unit {
     pub span: Span,
 }
 
+impl Unit {
+    /// Returns the path at which it mounts something, if it does.
+    pub fn mount_point(&self) -> Option<String> {
+        let sections = self.sections.iter().filter(|(section, _)| section == "Mount");
+        let mut lines = sections.flat_map(|(_, lines)| lines);
+        lines.find_map(|(key, values)| (key == "Where").then(|| values.concat()))
+    }
+}
+
 /// What is done with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnitAction {

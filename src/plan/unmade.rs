@@ -36,22 +36,31 @@ pub(super) fn unmade<'m>(
     machine: &'m Machine,
     services: &[&'m Service],
 ) -> Vec<Unmade<'m>> {
+    let own = services.iter().filter(|service| !may_make(service));
+    let mounts = own.flat_map(|service| {
+        let mounts = service.containers.iter().flat_map(|container| &container.mounts);
+        mounts.map(move |mount| (*service, mount))
+    });
+    let is_asked = |path: &str| !SYSTEM.iter().any(|folder| is_below(path, folder));
+    let mut mounts = mounts
+        .filter(|(_, mount)| mount.kind == MountKind::Path && is_asked(&mount.source))
+        .peekable();
+    if mounts.peek().is_none() {
+        return Vec::new();
+    }
     let made = made(model, machine, services);
     let mut found: BTreeMap<&str, Unmade<'m>> = BTreeMap::new();
-    for service in services.iter().filter(|service| !may_make(service)) {
-        let mounts = service.containers.iter().flat_map(|container| &container.mounts);
-        for mount in mounts.filter(|mount| mount.kind == MountKind::Path) {
-            let path = mount.source.as_str();
-            if is_made(&made, path) {
-                continue;
-            }
-            let services = Vec::new();
-            let (of, span) = (service.span, mount.span);
-            let new = Unmade { path, services, service: of, mount: span };
-            let names = &mut found.entry(path).or_insert(new).services;
-            if names.last() != Some(&service.name.as_str()) {
-                names.push(&service.name);
-            }
+    for (service, mount) in mounts {
+        let path = mount.source.as_str();
+        if is_made(&made, path) {
+            continue;
+        }
+        let services = Vec::new();
+        let (of, span) = (service.span, mount.span);
+        let new = Unmade { path, services, service: of, mount: span };
+        let names = &mut found.entry(path).or_insert(new).services;
+        if names.last() != Some(&service.name.as_str()) {
+            names.push(&service.name);
         }
     }
     found.into_values().collect()
@@ -76,7 +85,7 @@ fn made<'m>(model: &'m Model, machine: &'m Machine, services: &[&'m Service]) ->
         made.extend(pool.datasets.iter().map(|dataset| dataset.mountpoint.clone()));
     }
     for service in services {
-        made.extend(service.units.iter().filter_map(mounted));
+        made.extend(service.units.iter().filter_map(Unit::mount_point));
         made.extend(service.states.iter().map(|state| state.path.clone()));
         made.extend(service.files.iter().filter_map(|file| match &file.target {
             ServiceFileTarget::Machine(path) => Some(path.clone()),
@@ -86,20 +95,12 @@ fn made<'m>(model: &'m Model, machine: &'m Machine, services: &[&'m Service]) ->
     made
 }
 
-/// Returns where a unit of a module mounts something.
-fn mounted(unit: &Unit) -> Option<String> {
-    let sections = unit.sections.iter().filter(|(name, _)| name == "Mount");
-    let mut lines = sections.flat_map(|(_, lines)| lines);
-    lines.find_map(|(name, words)| (name == "Where").then(|| words.concat()))
-}
-
 fn is_made(made: &BTreeSet<String>, path: &str) -> bool {
     let contains = |folder: &str| made.contains(folder) && !THERE.contains(&folder);
     let mut folders = path.match_indices('/').filter_map(|(end, _)| path.get(..end));
     // What is in a folder of the lab may be there. A folder around one is there.
     let around = format!("{path}/");
     made.contains(path)
-        || SYSTEM.iter().any(|folder| is_below(path, folder))
         || folders.any(contains)
         || made.range(around.clone()..).next().is_some_and(|next| next.starts_with(&around))
 }

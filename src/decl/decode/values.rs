@@ -92,6 +92,9 @@ impl Decoder<'_> {
 
     /// Leaves out the values that a list has had before, and reports them.
     pub(super) fn once<'s>(&mut self, list: Vec<Spanned<Value<'s>>>) -> Vec<Spanned<Value<'s>>> {
+        if list.len() < 2 {
+            return list;
+        }
         let new = twice::report(&list, self.diagnostics);
         list.into_iter().zip(new).filter_map(|(item, new)| new.then_some(item)).collect()
     }
